@@ -1,0 +1,147 @@
+"""Contacts, conversations and messages of all channels."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlmodel import Field
+
+from models.base import TenantRow, WorkRow, enum_column, reference, time_column
+
+
+class Contact(TenantRow, table=True):
+    """A person outside."""
+
+    name: str
+    created_at: datetime = Field(sa_column=time_column("created_at"))
+
+
+class ContactIdentity(TenantRow, table=True):
+    """A contact's handle at one provider."""
+
+    __tablename__ = "contact_identity"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        reference("contact_id", "contact"),
+        Index("uq_contact_identity_external", "tenant_id", "provider", "scope", "external_id", unique=True),
+    )
+
+    contact_id: UUID
+    provider: str
+    scope: str = ""
+    """What makes ``external_id`` unique, such as a Slack workspace; empty if it is already."""
+    external_id: str
+    created_at: datetime = Field(sa_column=time_column("created_at"))
+
+
+class ConversationState(StrEnum):
+    """Who is in charge of a conversation."""
+
+    AGENT = "agent"
+    WAITING = "waiting"
+    """Handed over; waits for a person."""
+    HUMAN = "human"
+    CLOSED = "closed"
+    ARCHIVED = "archived"
+
+
+class Conversation(TenantRow, table=True):
+    """An ordered exchange with a contact in a channel. Its lease allows one turn at a time."""
+
+    __table_args__ = (
+        reference("agent_id", "agent"),
+        reference("connection_id", "connection"),
+        reference("contact_id", "contact"),
+        Index("uq_conversation_key", "tenant_id", "connection_id", "external_key", unique=True),
+        Index("ix_conversation_list", "tenant_id", "agent_id", text("last_message_at DESC"), "id"),
+    )
+
+    agent_id: UUID
+    connection_id: UUID
+    contact_id: UUID
+    channel_kind: str
+    channel_id: str
+    channel_name: str = ""
+    external_key: str
+    """What holds the exchange together at the provider."""
+    state: ConversationState = Field(sa_column=enum_column(ConversationState, "state"))
+    state_reason: str = ""
+    state_changed_at: datetime = Field(sa_column=time_column("state_changed_at"))
+    last_message_at: datetime = Field(sa_column=time_column("last_message_at"))
+    last_message_text: str = ""
+    last_message_author: str = ""
+    message_count: int = 0
+    unread_count: int = 0
+    lease_until: datetime | None = Field(default=None, sa_column=time_column("lease_until", nullable=True))
+    lease_token: UUID | None = None
+    created_at: datetime = Field(sa_column=time_column("created_at"))
+
+
+class Direction(StrEnum):
+    """Which way a message went."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Author(StrEnum):
+    """Who wrote a message."""
+
+    CONTACT = "contact"
+    AGENT = "agent"
+    USER = "user"
+
+
+class MessageState(StrEnum):
+    """Where a message stands."""
+
+    RECEIVED = "received"
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """An attempt was cut off and the provider cannot say whether it accepted it; never sent again by itself."""
+
+
+class Message(WorkRow, table=True):
+    """One item of a conversation. Outbound rows are the outbox."""
+
+    __table_args__ = (
+        reference("conversation_id", "conversation"),
+        reference("connection_id", "connection"),
+        Index("ix_message_thread", "tenant_id", "conversation_id", "id"),
+        Index("ix_message_trace", "tenant_id", "trace_id"),
+        Index(
+            "uq_message_external",
+            "tenant_id",
+            "connection_id",
+            "direction",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id <> ''"),
+        ),
+        Index("ix_message_open", "next_attempt_at", postgresql_where=text("state IN ('queued', 'sending')")),
+    )
+
+    conversation_id: UUID
+    connection_id: UUID
+    direction: Direction = Field(sa_column=enum_column(Direction, "direction"))
+    author: Author = Field(sa_column=enum_column(Author, "author"))
+    author_label: str
+    text: str
+    state: MessageState = Field(sa_column=enum_column(MessageState, "state"))
+    error_code: str = ""
+    error_text: str = ""
+    external_id: str = ""
+    recipient: str = ""
+    """The contact's id at the provider; outbound only."""
+    reply_to: str = ""
+    """Where the answer goes, such as a Slack thread."""
+    segments: int | None = None
+    trace_id: UUID
+    created_at: datetime = Field(sa_column=time_column("created_at"))
+    attempted_at: datetime | None = Field(default=None, sa_column=time_column("attempted_at", nullable=True))
+    sent_at: datetime | None = Field(default=None, sa_column=time_column("sent_at", nullable=True))
+    delivered_at: datetime | None = Field(default=None, sa_column=time_column("delivered_at", nullable=True))

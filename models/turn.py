@@ -1,0 +1,74 @@
+"""Turns: one run of an agent, for one inbound message."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlmodel import Field
+
+from models.base import TenantRow, WorkRow, enum_column, reference, time_column
+
+
+class TurnState(StrEnum):
+    """Where a turn stands."""
+
+    DUE = "due"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    """A person is in charge, or the agent is paused."""
+    DEAD = "dead"
+    """Used up its attempts; handed over to a person."""
+
+
+class Turn(WorkRow, table=True):
+    """One run of an agent: what it was asked, who answered, and why so."""
+
+    __table_args__ = (
+        reference("conversation_id", "conversation"),
+        reference("agent_id", "agent"),
+        reference("message_id", "message"),
+        Index("uq_turn_message", "tenant_id", "message_id", unique=True),
+        Index("ix_turn_conversation", "tenant_id", "conversation_id", "id"),
+        Index("ix_turn_trace", "tenant_id", "trace_id"),
+        Index("ix_turn_open", "next_attempt_at", postgresql_where=text("state IN ('due', 'running')")),
+    )
+
+    conversation_id: UUID
+    agent_id: UUID
+    message_id: UUID
+    """The inbound message it answers."""
+    reply_id: UUID | None = None
+    """The outbound message it wrote."""
+    state: TurnState = Field(sa_column=enum_column(TurnState, "state"))
+    runner: str = ""
+    """Who answered: ``playbook`` or ``model``."""
+    model: str = ""
+    reason: str = ""
+    """Why it answered so, in words."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    trace_id: UUID
+    created_at: datetime = Field(sa_column=time_column("created_at"))
+    started_at: datetime | None = Field(default=None, sa_column=time_column("started_at", nullable=True))
+    finished_at: datetime | None = Field(default=None, sa_column=time_column("finished_at", nullable=True))
+
+
+class FailedAttempt(TenantRow, table=True):
+    """An attempt at a delivery, turn or message that failed. Kept although its transaction was rolled back."""
+
+    __tablename__ = "failed_attempt"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("ix_failed_attempt_trace", "tenant_id", "trace_id"),)
+
+    trace_id: UUID
+    subject: str
+    """``delivery``, ``turn`` or ``message``."""
+    subject_id: UUID
+    attempt: int
+    error: str
+    """Class of the error."""
+    message: str
+    """What may be shown of it."""
+    next_attempt_at: datetime | None = Field(default=None, sa_column=time_column("next_attempt_at", nullable=True))
+    created_at: datetime = Field(sa_column=time_column("created_at"))

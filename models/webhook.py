@@ -1,0 +1,89 @@
+"""The inbox: endpoints that providers call, what they delivered, and what was refused."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Column, Index, LargeBinary, text
+from sqlmodel import Field
+
+from models.base import TenantRow, WorkRow, enum_column, json_column, reference, time_column
+
+
+class WebhookEndpoint(TenantRow, table=True):
+    """Our address for one connection."""
+
+    __tablename__ = "webhook_endpoint"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (reference("connection_id", "connection"),)
+
+    connection_id: UUID
+    provider: str
+    token: str = Field(unique=True)
+    """The unguessable part of the address; the request's signature is what proves the sender."""
+    created_at: datetime = Field(sa_column=time_column("created_at"))
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    RECEIVED = "received"
+    PROCESSING = "processing"
+    PROCESSED = "processed"
+    IGNORED = "ignored"
+    FAILED = "failed"
+    """The last attempt failed; another follows."""
+    DEAD = "dead"
+    """Used up its attempts and waits for a person."""
+
+
+class WebhookDelivery(WorkRow, table=True):
+    """One HTTP request we accepted: a row of the inbox."""
+
+    __tablename__ = "webhook_delivery"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        reference("connection_id", "connection"),
+        Index("uq_webhook_delivery_dedupe_key", "tenant_id", "connection_id", "dedupe_key", unique=True),
+        Index("ix_webhook_delivery_list", "tenant_id", "id"),
+        Index("ix_webhook_delivery_trace", "tenant_id", "trace_id"),
+        Index(
+            "ix_webhook_delivery_open",
+            "next_attempt_at",
+            postgresql_where=text("state IN ('received', 'processing', 'failed')"),
+        ),
+    )
+
+    connection_id: UUID
+    provider: str
+    kind: str
+    event_type: str
+    dedupe_key: str
+    """The provider's own id of the delivery."""
+    headers: dict[str, str] = Field(default_factory=dict, sa_column=json_column("headers"))
+    """The ones on the allow-list only."""
+    query: str = ""
+    body: bytes = Field(sa_column=Column("body", LargeBinary, nullable=False))
+    state: DeliveryState = Field(sa_column=enum_column(DeliveryState, "state"))
+    reason: str = ""
+    """Why it ended in this state, in words."""
+    duplicates: int = 0
+    """How often the provider sent it again."""
+    trace_id: UUID
+    received_at: datetime = Field(sa_column=time_column("received_at"))
+    started_at: datetime | None = Field(default=None, sa_column=time_column("started_at", nullable=True))
+    finished_at: datetime | None = Field(default=None, sa_column=time_column("finished_at", nullable=True))
+
+
+class WebhookRefusal(TenantRow, table=True):
+    """How many requests to an endpoint were refused in an hour, and why. Nothing of the request is kept."""
+
+    __tablename__ = "webhook_refusal"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        reference("connection_id", "connection"),
+        Index("uq_webhook_refusal_bucket", "tenant_id", "connection_id", "reason", "hour", unique=True),
+    )
+
+    connection_id: UUID
+    reason: str
+    hour: datetime = Field(sa_column=time_column("hour"))
+    count: int
+    last_at: datetime = Field(sa_column=time_column("last_at"))

@@ -1,0 +1,1 @@
+"""All behaviour of the product, without a user interface."""

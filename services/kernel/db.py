@@ -1,0 +1,129 @@
+"""The database: one engine with the tenant guard, and units of work that commit or leave no trace."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import Connection as DbConnection
+from sqlmodel import Session
+
+import models
+from services.kernel.tenancy import TenantGuard, tenant_scope, unscoped, unscoped_reason
+
+logger = logging.getLogger(__name__)
+
+PRODUCT_ROLE = "patchbay_app"
+"""The database role the product works as; it owns no table and does not bypass row-level security."""
+
+TENANT_TABLES = frozenset(
+    table.name for table in models.metadata.sorted_tables if "tenant_id" in table.primary_key.columns
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Tells the workers that there is work: the job's name, and the row's id."""
+
+    job: str
+    tenant_id: UUID
+    row_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Tells open pages that something changed; they read it again themselves."""
+
+    tenant_id: UUID
+    topic: str
+    row_id: UUID
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """One transaction for one tenant. Wake-ups and notices leave only after it has been committed."""
+
+    session: Session
+    tenant_id: UUID
+    wakes: list[Wake] = field(default_factory=list[Wake])
+    notices: list[Notice] = field(default_factory=list[Notice])
+
+    def wake(self, job: str, row_id: UUID) -> None:
+        """Wake a worker for a row, after the commit."""
+        self.wakes.append(Wake(job, self.tenant_id, row_id))
+
+    def notify(self, topic: str, row_id: UUID) -> None:
+        """Tell the tenant's open pages, after the commit."""
+        self.notices.append(Notice(self.tenant_id, topic, row_id))
+
+
+class Database:
+    """PostgreSQL, as the product's own role.
+
+    Args:
+        url: ``postgresql://…``; a role that may ``SET ROLE patchbay_app``, or that role itself.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.engine = _create_engine(url, pool_size=pool_size)
+        self._guard = TenantGuard(TENANT_TABLES)
+        event.listen(self.engine, "before_cursor_execute", self._before_execute)
+
+    @contextmanager
+    def transaction(self, tenant_id: UUID) -> Iterator[Session]:
+        """Open a transaction for one tenant; commits at the end, rolls back on any exception.
+
+        Raises:
+            TenantViolation: a statement is not tied to that tenant.
+        """
+        with tenant_scope(tenant_id), Session(self.engine, expire_on_commit=False) as session:
+            _set_local(session, "patchbay.tenant_id", str(tenant_id))
+            yield session
+            session.commit()
+
+    @contextmanager
+    def unscoped_transaction(self, reason: str) -> Iterator[Session]:
+        """Open a transaction across tenants; every use is listed in ``docs/unscoped.md``."""
+        with unscoped(reason), Session(self.engine, expire_on_commit=False) as session:
+            _set_local(session, "patchbay.unscoped", reason)
+            yield session
+            session.commit()
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def _before_execute(
+        self, _conn: DbConnection, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
+    ) -> None:
+        if not unscoped_reason():
+            self._guard.check(statement, parameters, executemany=executemany)
+
+
+def _create_engine(url: str, *, pool_size: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_timeout=5,
+        connect_args={"connect_timeout": 5, "application_name": "patchbay"},
+    )
+    event.listen(engine, "connect", _become_product_role)
+    return engine
+
+
+def _become_product_role(connection: Any, _record: Any) -> None:
+    """Give up every other right: superusers and owners would bypass row-level security."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET ROLE {PRODUCT_ROLE}")
+        cursor.execute("SET lock_timeout = '10s'")
+        cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+    connection.commit()
+
+
+def _set_local(session: Session, name: str, value: str) -> None:
+    session.connection().execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})

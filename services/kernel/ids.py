@@ -1,0 +1,30 @@
+"""Identifiers: UUIDv7 (RFC 9562 §5.7), so that ids sort by the time they were made."""
+
+import os
+import secrets
+import threading
+import time
+from uuid import UUID
+
+_lock = threading.Lock()
+_last_stamp = 0
+
+
+def new_id() -> UUID:
+    """Return a new UUIDv7; ids made by one process strictly increase.
+
+    The 12 bits after the millisecond hold its fraction (RFC 9562 §6.2, method 3).
+    """
+    global _last_stamp
+    with _lock:
+        nanoseconds = time.time_ns()
+        stamp = (nanoseconds // 1_000_000) << 12 | (nanoseconds % 1_000_000) * 4096 // 1_000_000
+        _last_stamp = stamp = max(stamp, _last_stamp + 1)
+    milliseconds, fraction = stamp >> 12, stamp & 0xFFF
+    tail = int.from_bytes(os.urandom(8)) & (1 << 62) - 1
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | tail)
+
+
+def new_token(*, bits: int = 256) -> str:
+    """Return an unguessable URL-safe token."""
+    return secrets.token_urlsafe(bits // 8)

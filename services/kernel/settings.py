@@ -1,0 +1,117 @@
+"""The product's settings: one class, prefix ``PATCHBAY_``, read once at the start and passed on."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PROVIDER_URL = re.compile(r"^PATCHBAY_([A-Z0-9_]+)_URL$")
+_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class ProviderApp(BaseModel):
+    """An app that the operator registered at a provider, for all tenants."""
+
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    signing_secret: SecretStr = SecretStr("")
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Each field is the environment variable ``PATCHBAY_<FIELD>``.
+
+    Raises:
+        pydantic.ValidationError: a value is missing or contradicts another; the message names the variable.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PATCHBAY_", extra="ignore", frozen=True)
+
+    env: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str = ""
+    """The address that providers and browsers use, without a trailing slash."""
+    data_dir: Path = Path(".patchbay")
+    """Holds the embedded servers' data, the key file and the built pages' stamp."""
+
+    database_url: str = ""
+    """PostgreSQL as the product uses it; empty until the supervisor has started the embedded one."""
+    database_owner_url: str = ""
+    """PostgreSQL as the owner of the tables, for migrations; the same address if empty."""
+    redis_url: str = ""
+
+    key: SecretStr = SecretStr("")
+    """Key-encryption key, base64 of 32 bytes; wins over the key file."""
+    key_file: Path | None = None
+    """File with the key-encryption key, mode 0600; ``<data_dir>/key`` if not set."""
+
+    sandbox: bool = False
+    """Play the providers on loopback; refused in production."""
+    sandbox_port: int = Field(default=0, ge=0, le=65535)
+
+    openai_base_url: str = "https://api.openai.com/v1"
+    openai_api_key: SecretStr = SecretStr("")
+    openai_model: str = ""
+
+    provider_apps: dict[str, ProviderApp] = Field(default_factory=dict)
+    """Operator's apps by provider slug, as JSON."""
+    provider_urls: dict[str, str] = Field(default_factory=dict)
+    """Overrides of provider addresses: ``PATCHBAY_SLACK_API_URL`` becomes the key ``slack_api``."""
+
+    log: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    workers: int = Field(default=2, ge=1, le=64)
+    lease_seconds: float = Field(default=30.0, gt=0)
+    """How long a worker may hold a row without a sign of life."""
+    sweep_seconds: float = Field(default=10.0, gt=0)
+    max_attempts: int = Field(default=5, ge=1)
+    retry_base_seconds: float = Field(default=5.0, gt=0)
+    outbound_deadline_seconds: float = Field(default=15.0, gt=0)
+    max_webhook_bytes: int = Field(default=2 * 1024 * 1024, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_provider_urls(cls, values: Mapping[str, object]) -> dict[str, object]:
+        own = {"PUBLIC", "DATABASE", "DATABASE_OWNER", "REDIS", "OPENAI_BASE"}
+        found = {
+            match[1].lower(): value
+            for name, value in os.environ.items()
+            if (match := _PROVIDER_URL.match(name)) and match[1] not in own and value
+        }
+        given = values.get("provider_urls")
+        return {**values, "provider_urls": {**found, **(given if isinstance(given, dict) else {})}}
+
+    @model_validator(mode="after")
+    def _fill_and_check(self) -> Self:
+        if self.sandbox and self.env == "production":
+            raise ValueError("PATCHBAY_SANDBOX=1 is for trying Patchbay out; unset it when PATCHBAY_ENV=production.")
+        if not self.public_url:
+            object.__setattr__(self, "public_url", f"http://127.0.0.1:{self.port}")
+        object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
+        if self.env == "production" and not self.public_url.startswith("https://"):
+            raise ValueError("PATCHBAY_PUBLIC_URL must start with https:// when PATCHBAY_ENV=production.")
+        if not self.sandbox_port:
+            object.__setattr__(self, "sandbox_port", min(self.port + 1, 65535))
+        if not self.database_owner_url:
+            object.__setattr__(self, "database_owner_url", self.database_url)
+        if self.key_file is None:
+            object.__setattr__(self, "key_file", self.data_dir / "key")
+        return self
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers reach the product over https (plain http is for loopback only)."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def allow_loopback_outbound(self) -> bool:
+        """Whether outbound calls may reach the loopback, where the sandbox plays the providers."""
+        return self.sandbox
+
+    def provider_url(self, slug: str, name: str, *, default: str) -> str:
+        """Return a provider's address: ``PATCHBAY_<SLUG>_<NAME>_URL`` if set, else the provider's own."""
+        return self.provider_urls.get(f"{slug}_{name}".lower(), default)

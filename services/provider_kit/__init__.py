@@ -1,0 +1,1 @@
+"""What a provider is: manifest, fields, auth and signature schemes, capabilities, registry."""
