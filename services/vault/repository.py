@@ -1,0 +1,23 @@
+"""The tenant's data keys."""
+
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from models import DataKey
+
+
+def find_primary_key(session: Session, *, tenant_id: UUID) -> DataKey | None:
+    """Return the key that new secrets are sealed with."""
+    statement = (
+        select(DataKey)
+        .where(col(DataKey.tenant_id) == tenant_id, col(DataKey.is_primary))
+        .order_by(col(DataKey.id).desc())
+        .limit(1)
+    )
+    return session.exec(statement).first()
+
+
+def find_key(session: Session, *, tenant_id: UUID, key_id: UUID) -> DataKey | None:
+    """Return a key by its id; one already read in this session costs no statement."""
+    return session.get(DataKey, {"tenant_id": tenant_id, "id": key_id})
