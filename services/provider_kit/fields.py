@@ -60,7 +60,9 @@ def validate(fields: Sequence[Field], values: Mapping[str, object]) -> FieldValu
     checked = {field.name: _check(field, values.get(field.name)) for field in fields}
     return FieldValues(
         settings={field.name: checked[field.name] for field in fields if not field.is_secret},
-        secrets={field.name: Secret(checked[field.name]) for field in fields if field.is_secret and checked[field.name]},
+        secrets={
+            field.name: Secret(checked[field.name]) for field in fields if field.is_secret and checked[field.name]
+        },
     )
 
 

@@ -1,0 +1,133 @@
+"""Reads what providers send: strict parsers whose only failure is ``InvalidInput``, whatever the bytes are."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar, cast
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+
+from services.kernel.errors import InvalidInput
+
+_MAX_FORM_FIELDS = 500
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def parse_json(body: bytes) -> dict[str, object]:
+    """Decode a JSON object.
+
+    Duplicate keys and ``NaN`` are refused: two readers could understand such a body differently.
+    What PostgreSQL text cannot hold (NUL, lone surrogates) is dropped from strings.
+
+    Raises:
+        InvalidInput: the bytes are not UTF-8, not JSON, nested too deeply, or not an object.
+    """
+    try:
+        decoded = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The body is not valid JSON.", field="body", code="invalid_body") from error
+    if not isinstance(decoded, dict):
+        raise InvalidInput("The body must be a JSON object.", field="body", code="invalid_body")
+    values = cast(dict[str, object], decoded)
+    return cast(dict[str, object], _storable(values)) if b"\\u" in body else values
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A decoded ``application/x-www-form-urlencoded`` body: order, blank values and duplicates kept."""
+
+    items: tuple[tuple[str, str], ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self.items))
+
+    def __len__(self) -> int:
+        return len(dict(self.items))
+
+    def getlist(self, name: str) -> list[str]:
+        """Return all values of a field, in order."""
+        return [value for key, value in self.items if key == name]
+
+    def values(self) -> dict[str, str]:
+        """Return one storable value per field.
+
+        Raises:
+            InvalidInput: a field comes twice with different values.
+        """
+        found: dict[str, str] = {}
+        for name, value in self.items:
+            if found.setdefault(name, value) != value:
+                raise InvalidInput("A form field comes twice.", field=name[:60], code="invalid_body")
+        return {name: storable_text(value) for name, value in found.items()}
+
+
+def parse_form(body: bytes) -> Form:
+    """Decode a form body strictly.
+
+    Raises:
+        InvalidInput: the bytes are not a form in UTF-8.
+    """
+    try:
+        text = body.decode("ascii")
+        items = parse_qsl(
+            text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MAX_FORM_FIELDS
+        )
+    except ValueError as error:
+        raise InvalidInput("The body is not a valid form.", field="body", code="invalid_body") from error
+    return Form(tuple(items))
+
+
+def read_model(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
+    """Check decoded values against a wire model.
+
+    Raises:
+        InvalidInput: names the first value that is wrong, and never quotes it.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        # ``from None``: pydantic's message quotes the input, which may be a contact's words.
+        raise InvalidInput(
+            f"The body is not what the provider documents: {place} {first['type']}.", field=place, code="invalid_body"
+        ) from None
+
+
+def storable_text(text: str) -> str:
+    """Return the text without what PostgreSQL text cannot hold: NUL, and surrogates without a partner."""
+    return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def split_text(text: str, limit: int) -> tuple[str, ...]:
+    """Cut a text into pieces of at most ``limit`` characters, at a paragraph, line or word where possible."""
+    pieces: list[str] = []
+    rest = text.strip()
+    while len(rest) > limit:
+        cut = next((at for mark in ("\n\n", "\n", " ") if (at := rest.rfind(mark, limit // 2, limit + 1)) > 0), limit)
+        pieces.append(rest[:cut].rstrip())
+        rest = rest[cut:].lstrip()
+    return (*pieces, rest) if rest else tuple(pieces)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("duplicate key")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _storable(value: object) -> object:
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, list):
+        return [_storable(item) for item in cast(list[object], value)]
+    if isinstance(value, dict):
+        return {storable_text(key): _storable(item) for key, item in cast(dict[str, object], value).items()}
+    return value

@@ -1,0 +1,124 @@
+"""Finds the providers: every folder of ``services.providers`` is one, and nothing else names them.
+
+Listing imports only the manifests. A provider's other modules, and the SDK below them, load on first use.
+"""
+
+import importlib
+import pkgutil
+from functools import cache
+from importlib import resources
+from types import ModuleType
+from typing import Literal, cast, overload
+
+from services.kernel.errors import ConfigurationError, NotFound
+from services.provider_kit.contract import (
+    Capability,
+    ChannelsModule,
+    ClientModule,
+    MessagingModule,
+    OAuthModule,
+    ProviderManifest,
+    WebhooksModule,
+)
+
+_PACKAGE = "services.providers"
+
+
+def list_manifests() -> tuple[ProviderManifest, ...]:
+    """Return all manifests, by name."""
+    return tuple(sorted(_manifests().values(), key=lambda manifest: manifest.name.casefold()))
+
+
+def get_manifest(slug: str) -> ProviderManifest:
+    """Return a provider's manifest.
+
+    Raises:
+        NotFound: there is no such provider.
+    """
+    manifest = _manifests().get(slug)
+    if manifest is None:
+        raise NotFound(f"There is no provider “{slug[:60]}”.", code="unknown_provider")
+    return manifest
+
+
+def client(slug: str) -> ClientModule:
+    """Return a provider's ``client`` module.
+
+    Raises:
+        NotFound: there is no such provider.
+    """
+    get_manifest(slug)
+    return cast(ClientModule, _module(slug, "client"))
+
+
+def oauth(slug: str) -> OAuthModule:
+    """Return a provider's ``oauth`` module.
+
+    Raises:
+        NotFound: no such provider, or it does not connect by OAuth.
+    """
+    manifest = get_manifest(slug)
+    if manifest.oauth is None:
+        raise NotFound(f"{manifest.name} does not connect by OAuth.", code="no_oauth", provider=slug)
+    return cast(OAuthModule, _module(slug, "oauth"))
+
+
+@overload
+def load(slug: str, capability: Literal[Capability.WEBHOOKS]) -> WebhooksModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.MESSAGING]) -> MessagingModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.CHANNELS]) -> ChannelsModule: ...
+def load(slug: str, capability: Capability) -> object:
+    """Return the module that holds a provider's capability.
+
+    Raises:
+        NotFound: no such provider, or it lacks the capability.
+    """
+    manifest = get_manifest(slug)
+    if capability not in manifest.capabilities:
+        raise NotFound(f"{manifest.name} has no {capability.value}.", code="no_capability", provider=slug)
+    return _module(slug, capability.value)
+
+
+def webhooks(slug: str) -> WebhooksModule:
+    """Return a provider's ``webhooks`` module; see :func:`load`."""
+    return load(slug, Capability.WEBHOOKS)
+
+
+def messaging(slug: str) -> MessagingModule:
+    """Return a provider's ``messaging`` module; see :func:`load`."""
+    return load(slug, Capability.MESSAGING)
+
+
+def channels(slug: str) -> ChannelsModule:
+    """Return a provider's ``channels`` module; see :func:`load`."""
+    return load(slug, Capability.CHANNELS)
+
+
+def read_setup(slug: str) -> str:
+    """Return a provider's ``setup.md``, as shown in the pages and the documentation.
+
+    Raises:
+        NotFound: there is no such provider.
+    """
+    get_manifest(slug)
+    return resources.files(f"{_PACKAGE}.{slug}").joinpath("setup.md").read_text(encoding="utf-8")
+
+
+@cache
+def _manifests() -> dict[str, ProviderManifest]:
+    package = importlib.import_module(_PACKAGE)
+    slugs = [found.name for found in pkgutil.iter_modules(package.__path__) if found.ispkg]
+    return {slug: _manifest(slug) for slug in slugs}
+
+
+def _manifest(slug: str) -> ProviderManifest:
+    manifest = getattr(_module(slug, "manifest"), "MANIFEST", None)
+    if not isinstance(manifest, ProviderManifest) or manifest.slug != slug:
+        raise ConfigurationError(f"services/providers/{slug}/manifest.py must hold a MANIFEST whose slug is “{slug}”.")
+    return manifest
+
+
+def _module(slug: str, part: str) -> ModuleType:
+    return importlib.import_module(f"{_PACKAGE}.{slug}.{part}")

@@ -1,0 +1,129 @@
+"""How a provider proves that a request is its own. A provider picks a scheme and gives its parameters.
+
+Every scheme fails closed: without a secret nothing is accepted, and hostile bytes end in ``Unauthenticated``,
+never in another exception. The codes are ``no_secret``, ``missing_signature``, ``stale`` and ``bad_signature``.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, NoReturn
+
+from services.kernel.errors import Unauthenticated
+from services.kernel.secret import Secret
+from services.provider_kit.contract import WebhookRequest
+
+TOLERANCE = timedelta(minutes=5)
+"""How old, or how far ahead, a signed timestamp may be."""
+
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hmac:
+    """A keyed hash (RFC 2104) of the raw body, in a header.
+
+    ``template`` says what is signed; ``{timestamp}`` in it needs ``timestamp_header``.
+    """
+
+    header: str
+    secret: str = "signing_secret"
+    digest: Literal["sha1", "sha256", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = ""
+    timestamp_header: str = ""
+    template: str = "{body}"
+    tolerance: timedelta = TOLERANCE
+
+    def authenticate(self, request: WebhookRequest, *, secrets: Mapping[str, Secret], now: datetime) -> None:
+        """Prove the request.
+
+        Raises:
+            Unauthenticated: with the code that says what is wrong.
+        """
+        secret = require_secret(secrets, self.secret)
+        given = require_header(request, self.header)
+        timestamp = ""
+        if self.timestamp_header:
+            timestamp = require_header(request, self.timestamp_header)
+            check_fresh(timestamp, now=now, tolerance=self.tolerance)
+        if not same(given, self.prefix + self._compute(secret, timestamp=timestamp, body=request.body)):
+            refuse_signature()
+
+    def _compute(self, secret: Secret, *, timestamp: str, body: bytes) -> str:
+        before, _, after = self.template.replace("{timestamp}", timestamp).partition("{body}")
+        signed = before.encode() + body + after.encode()
+        digest = hmac.digest(secret.reveal().encode(), signed, getattr(hashlib, self.digest))
+        return digest.hex() if self.encoding == "hex" else base64.b64encode(digest).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticToken:
+    """A shared token that the provider repeats in a header. It proves the sender, not the body."""
+
+    header: str
+    secret: str = "signing_secret"
+    prefix: str = ""
+
+    def authenticate(self, request: WebhookRequest, *, secrets: Mapping[str, Secret], now: datetime) -> None:
+        """Prove the request; ``now`` is not used, as a token has no time.
+
+        Raises:
+            Unauthenticated: with the code that says what is wrong.
+        """
+        secret = require_secret(secrets, self.secret)
+        if not same(require_header(request, self.header), self.prefix + secret.reveal()):
+            refuse_signature()
+
+
+SignatureScheme = Hmac | StaticToken
+
+
+def require_secret(secrets: Mapping[str, Secret], name: str) -> Secret:
+    """Return a secret that has a value.
+
+    Raises:
+        Unauthenticated: code ``no_secret``.
+    """
+    secret = secrets.get(name)
+    if not secret:
+        raise Unauthenticated("No secret is stored to check this request with; connect again.", code="no_secret")
+    return secret
+
+
+def require_header(request: WebhookRequest, name: str) -> str:
+    """Return a header that has a value.
+
+    Raises:
+        Unauthenticated: code ``missing_signature``.
+    """
+    value = request.headers.get(name.lower(), "")
+    if not value:
+        raise Unauthenticated(f"The request has no {name} header.", code="missing_signature")
+    return value
+
+
+def check_fresh(timestamp: str, *, now: datetime, tolerance: timedelta = TOLERANCE) -> None:
+    """Refuse a signed Unix timestamp that is too old or too far ahead.
+
+    Raises:
+        Unauthenticated: code ``stale``, or ``bad_signature`` if it is no timestamp.
+    """
+    if not _TIMESTAMP.fullmatch(timestamp):
+        refuse_signature()
+    if abs(now.timestamp() - int(timestamp)) > tolerance.total_seconds():
+        raise Unauthenticated("The request is too old, or our clock is wrong.", code="stale")
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare in constant time, whatever characters a header holds."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass"))
+
+
+def refuse_signature() -> NoReturn:
+    """Raise the error for a signature that does not fit, the same for every cause."""
+    raise Unauthenticated("The signature does not match this connection's secret.", code="bad_signature")

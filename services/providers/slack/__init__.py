@@ -1,0 +1,1 @@
+"""Slack: an agent answers direct messages and mentions, in a thread."""

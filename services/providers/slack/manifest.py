@@ -1,0 +1,82 @@
+"""Slack, described as data."""
+
+from services.provider_kit.auth import OAuth2, Pasted
+from services.provider_kit.contract import Capability, ProviderManifest, Scope, Url, WebhookKind
+from services.provider_kit.fields import Field, FieldKind
+
+MANIFEST = ProviderManifest(
+    slug="slack",
+    name="Slack",
+    category="messaging",
+    summary="The agent answers direct messages and mentions, in a thread.",
+    docs_url="https://docs.slack.dev/",
+    capabilities=frozenset({Capability.WEBHOOKS, Capability.MESSAGING}),
+    auth=(
+        OAuth2(
+            label="Add to Slack",
+            # Turning PKCE on makes a Slack app a public client, for good. Ours has a secret and keeps it on the
+            # server. https://docs.slack.dev/changelog/2026/03/30/pkce (read 2026-11-20)
+            pkce=False,
+            scope_separator=",",
+        ),
+        Pasted(
+            label="Use your own app",
+            fields=(
+                Field(
+                    name="bot_token",
+                    label="Bot User OAuth Token",
+                    kind=FieldKind.SECRET,
+                    help="In your app's settings at api.slack.com/apps, under “OAuth & Permissions”.",
+                    placeholder="xoxb-…",
+                    pattern=r"xoxb-[0-9A-Za-z-]{10,}",
+                    pattern_hint="It starts with xoxb-.",
+                ),
+                Field(
+                    name="signing_secret",
+                    label="Signing Secret",
+                    kind=FieldKind.SECRET,
+                    help="In your app's settings, under “Basic Information”, “App Credentials”.",
+                    pattern=r"[0-9a-f]{32}",
+                    pattern_hint="It has 32 characters, 0-9 and a-f.",
+                ),
+            ),
+        ),
+    ),
+    urls={
+        "api": Url(default="https://slack.com/api/", sandbox="/slack/api/"),
+        "authorize": Url(default="https://slack.com/oauth/v2/authorize", sandbox="/slack/oauth/v2/authorize"),
+        "token": Url(default="https://slack.com/api/oauth.v2.access", sandbox="/slack/api/oauth.v2.access"),
+    },
+    scopes=(
+        Scope(name="chat:write", reason="To send the agent's answers."),
+        Scope(name="app_mentions:read", reason="To see when somebody mentions the agent in a channel."),
+        Scope(name="im:history", reason="To read direct messages to the agent, and to check that an answer arrived."),
+        Scope(name="channels:history", reason="To check in a public channel's thread that an answer arrived."),
+        Scope(name="groups:history", reason="To check in a private channel's thread that an answer arrived."),
+        Scope(name="mpim:history", reason="To check in a group conversation's thread that an answer arrived."),
+    ),
+    webhooks=(
+        WebhookKind(
+            name="events",
+            label="Events",
+            pasted_into="your app's settings, “Event Subscriptions”, “Request URL”",
+            content_types=("application/json",),
+            shared=True,
+        ),
+    ),
+    handled_events={
+        "message": "A direct message is answered; a message in a channel without a mention is left alone.",
+        "app_mention": "A mention in a channel is answered in its thread.",
+        "app_uninstalled": "The connection is marked as revoked.",
+        "tokens_revoked": "The connection is marked as revoked.",
+        "app_rate_limited": "Shown in the delivery log: Slack held events back.",
+    },
+    account_noun="workspace",
+    # Slack asks for at most 4,000 characters and cuts at 40,000.
+    # https://docs.slack.dev/reference/methods/chat.postMessage
+    message_limit=4000,
+    disconnect_effects=(
+        "The agent no longer reads or answers in this workspace.",
+        "The app stays installed in Slack until a workspace admin removes it there.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Twilio: an agent answers text messages on the tenant's phone numbers."""
