@@ -1,0 +1,127 @@
+"""The sandbox's own process: an ASGI application on loopback that plays the providers."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.sandbox.control import CONTROL_HEADER, control_routes
+from app.sandbox.delivery import Courier
+from app.sandbox.identities import OPERATOR_APP_ID, load_identities, state_path
+from app.sandbox.page import contact_page, static_folder
+from app.sandbox.slack import find_app
+from app.sandbox.state import Store
+from app.sandbox.wire import provider_routes
+from app.sandbox.world import World
+from services.kernel.clock import Clock, SystemClock
+from services.kernel.errors import ConfigurationError
+from services.kernel.settings import Settings
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_PAGE_HEADERS = (
+    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+def create() -> ASGIApp:
+    """Build the sandbox from the settings; what the server calls.
+
+    Raises:
+        ConfigurationError: the sandbox is switched off.
+    """
+    settings = Settings()
+    if not settings.sandbox or settings.env == "production":
+        raise ConfigurationError("The sandbox runs only with PATCHBAY_SANDBOX=1 and never in production.")
+    return build_sandbox(settings.data_dir, public_url=settings.public_url, clock=SystemClock())
+
+
+def build_sandbox(data_dir: Path, *, public_url: str, clock: Clock) -> ASGIApp:
+    """Build the sandbox of a data folder.
+
+    Args:
+        public_url: where Patchbay is, for the operator's Slack app: its redirect and events addresses.
+    """
+    load_identities(data_dir)
+    store = Store(state_path(data_dir))
+    operator = find_app(store.state.slack, OPERATOR_APP_ID)
+    operator.redirect_uris = [f"{public_url}/api/admin/ai-agents/integrations/slack/oauth/callback"]
+    operator.events_url = f"{public_url}/api/ai-agents/webhooks/slack/events"
+    world = World(store=store, courier=Courier(store, clock=clock), clock=clock)
+
+    @asynccontextmanager
+    async def lifespan(application: Starlette) -> AsyncIterator[None]:
+        world.courier.resume()
+        try:
+            yield
+        finally:
+            await world.courier.close()
+            store.flush()
+
+    routes: Sequence[BaseRoute] = (
+        Route("/", contact_page, methods=["GET"]),
+        Route("/healthz", _healthz, methods=["GET"]),
+        *control_routes(world),
+        *provider_routes(world),
+        Mount("/static", StaticFiles(directory=static_folder())),
+    )
+    return _Door(Starlette(routes=routes, lifespan=lifespan))
+
+
+async def _healthz(request: Request) -> Response:
+    return JSONResponse({"ok": True})
+
+
+class _Door:
+    """Lets in only what is addressed to the loopback, and to the control API only what no foreign page can send.
+
+    The Host check stops a page whose name was re-pointed at the loopback (DNS rebinding); the header check and
+    the Origin check stop a page that posts across sites.
+    """
+
+    def __init__(self, inside: ASGIApp) -> None:
+        self._inside = inside
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http":
+            await self._inside(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if problem := _refusal(scope["path"], headers):
+            await JSONResponse({"error": problem}, status_code=403)(scope, receive, send)
+            return
+        # Faults need to drop the connection, for which ASGI has no message: uvicorn's request cycle owns it.
+        transport = getattr(getattr(send, "__self__", None), "transport", None)
+        extensions = {**scope.get("extensions", {}), "patchbay.abort": getattr(transport, "abort", lambda: None)}
+        await self._inside({**scope, "extensions": extensions}, receive, _with_page_headers(send))
+
+
+def _refusal(path: str, headers: dict[str, str]) -> str:
+    host = headers.get("host", "")
+    if urlsplit(f"//{host}").hostname not in _LOOPBACK:
+        return "The sandbox answers on the loopback only."
+    if path.startswith("/control/") and CONTROL_HEADER not in headers:
+        return f"Send the header {CONTROL_HEADER}: 1."
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != host:
+        return "Pages of other origins may not write here."
+    return ""
+
+
+def _with_page_headers(send: Send) -> Send:
+    async def send_with_headers(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.start":
+            kept = message.get("headers")
+            message = {**message, "headers": [*(kept if isinstance(kept, list) else []), *_PAGE_HEADERS]}
+        await send(message)
+
+    return send_with_headers  # pyright: ignore[reportReturnType]

@@ -1,0 +1,441 @@
+"""The control API: plays the contacts, makes things go wrong, and shows what happened. JSON, for page and tests."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app.sandbox import slack, twilio
+from app.sandbox.delivery import Forgery
+from app.sandbox.faults import KINDS
+from app.sandbox.identities import OPERATOR_APP_ID, OWN_APP_IDS, PHONES, new_state
+from app.sandbox.state import (
+    Delivery,
+    Fault,
+    JsonObject,
+    Pace,
+    SlackApp,
+    SlackInstallation,
+    SlackMessage,
+    SlackTeam,
+    TwilioAccount,
+    TwilioNumber,
+)
+from app.sandbox.world import World
+
+CONTROL_HEADER = "x-sandbox"
+"""Must be sent with every control request: a page of another origin cannot, without asking first."""
+
+_WAIT_LIMIT_SECONDS = 2.0
+
+
+class ControlError(Exception):
+    """The control request makes no sense; the message says why."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SlackWrite(_Body):
+    """A person writes in Slack: in ``channel``, or to the bot if ``dm``."""
+
+    user: str
+    text: str = Field(min_length=1, max_length=40_000)
+    team: str = ""
+    app: str = ""
+    channel: str = ""
+    dm: bool = False
+    mention: bool = False
+    thread_ts: str = ""
+
+
+class SlackPlace(_Body):
+    """An app in a workspace; empty values pick the installed one."""
+
+    app: str = ""
+    team: str = ""
+    channel: str = ""
+
+
+class EventsUrl(_Body):
+    """The events address of an own app."""
+
+    app: str = ""
+    url: str
+
+
+class SmsWrite(_Body):
+    """A contact sends a text message."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    sender: str = Field(alias="from", pattern=r"^\+[1-9]\d{7,14}$")
+    to: str
+    body: str = Field(max_length=1600)
+
+
+class SmsOutcome(_Body):
+    """What the network will do with messages to a number."""
+
+    to: str
+    status: str = Field(pattern="^(delivered|undelivered|failed)$")
+    error_code: int = 0
+
+
+class Again(_Body):
+    """Deliver a webhook once more."""
+
+    event: str = "last"
+    times: int = Field(default=1, ge=1, le=50)
+    forgery: Forgery = Forgery.NONE
+
+
+class Script(_Body):
+    """What the model says next, one message each."""
+
+    replies: list[str | JsonObject]
+
+
+class Reset(_Body):
+    """Forget what was said; with ``identities`` also who everybody is."""
+
+    identities: bool = False
+
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
+Answer = Mapping[str, object]
+
+
+def control_routes(world: World) -> Sequence[BaseRoute]:
+    """Return the control API's routes."""
+
+    def post(path: str, kind: type[Parsed], act: Callable[[World, Parsed], Awaitable[Answer]]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            try:
+                answer = await act(world, kind.model_validate_json(await request.body() or b"{}"))
+            except ValidationError as error:
+                return JSONResponse({"error": error.errors(include_url=False, include_context=False)[0]["msg"]}, 422)
+            except ControlError as error:
+                return JSONResponse({"error": str(error)}, 409)
+            world.store.touch()
+            return JSONResponse(dict(answer))
+
+        return Route(f"/control{path}", endpoint, methods=["POST"])
+
+    def get(path: str, show: Callable[[World], Answer]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            after, wait = request.query_params.get("after", ""), request.query_params.get("wait", "")
+            if after.isdecimal() and wait.isdecimal():
+                seconds = min(float(wait), _WAIT_LIMIT_SECONDS)
+                await world.store.wait_for_change(after=int(after), seconds=seconds)
+            return JSONResponse({"version": world.store.version, **show(world)})
+
+        return Route(f"/control{path}", endpoint, methods=["GET"])
+
+    return (
+        get("/state", _show_state),
+        get("/ledger", _show_ledger),
+        get("/threads", _show_threads),
+        post("/slack/message", SlackWrite, _write_slack),
+        post("/slack/uninstall", SlackPlace, _uninstall),
+        post("/slack/revoke", SlackPlace, _revoke),
+        post("/slack/invite", SlackPlace, _invite),
+        post("/slack/events-url", EventsUrl, _set_events_url),
+        post("/twilio/sms", SmsWrite, _write_sms),
+        post("/twilio/outcome", SmsOutcome, _set_outcome),
+        post("/model/script", Script, _script),
+        post("/deliver-again", Again, _deliver_again),
+        post("/faults", Fault, _add_fault),
+        post("/faults/clear", _Body, _clear_faults),
+        post("/pace", Pace, _set_pace),
+        post("/reset", Reset, _reset),
+    )
+
+
+def _installation(world: World, *, app: str, team: str) -> SlackInstallation:
+    """Return the live installation that is meant: the operator's app first, then an own app."""
+    order = {name: place for place, name in enumerate((OPERATOR_APP_ID, *OWN_APP_IDS))}
+    found = sorted(
+        (
+            item
+            for item in world.store.state.slack.installations
+            if not item.revoked and app in {"", item.app_id} and team in {"", item.team_id}
+        ),
+        key=lambda item: (not _events_url(world, item), order[item.app_id]),
+    )
+    if not found:
+        raise ControlError("No app is installed there. Connect Slack in Patchbay first.")
+    return found[0]
+
+
+def _events_url(world: World, installation: SlackInstallation) -> str:
+    return slack.find_app(world.store.state.slack, installation.app_id).events_url
+
+
+async def _write_slack(world: World, body: SlackWrite) -> Answer:
+    state = world.store.state.slack
+    installation = _installation(world, app=body.app, team=body.team)
+    team, app = slack.find_team(state, installation.team_id), slack.find_app(state, installation.app_id)
+    person = next((user for user in team.users if body.user.lower() in {user.id.lower(), user.name}), None)
+    if person is None:
+        raise ControlError(f"There is no {body.user} in {team.name}.")
+    if body.dm:
+        channel = slack.open_dm(team, user=person.id, bot=app.bot_user_id)
+    else:
+        names = {name: item for item in team.channels.values() for name in (item.id, item.name, f"#{item.name}")}
+        found = names.get(body.channel)
+        if found is None or person.id not in found.members:
+            raise ControlError(f"{person.real_name} is in no channel {body.channel or '(none given)'}.")
+        channel = found
+    messages = team.messages.setdefault(channel.id, [])
+    if body.thread_ts and all(item.ts != body.thread_ts for item in messages):
+        raise ControlError("There is no such message to reply to.")
+    message = SlackMessage(
+        ts=slack.next_ts(state, now=world.now()),
+        user=person.id,
+        text=f"<@{app.bot_user_id}> {body.text}" if body.mention else body.text,
+        thread_ts=body.thread_ts,
+        client_msg_id=secrets.token_hex(16),
+    )
+    messages.append(message)
+    events = slack.events_of_message(state, team=team, channel=channel, message=message)
+    return {
+        "ts": message.ts,
+        "channel": channel.id,
+        "team": team.id,
+        "app": app.id,
+        "event_ids": world.courier.send_events(events),
+    }
+
+
+async def _uninstall(world: World, body: SlackPlace) -> Answer:
+    installation = _installation(world, app=body.app, team=body.team)
+    events = slack.revoke(world.store.state, installation, uninstalled=True)
+    return {"event_ids": world.courier.send_events(events)}
+
+
+async def _revoke(world: World, body: SlackPlace) -> Answer:
+    installation = _installation(world, app=body.app, team=body.team)
+    events = slack.revoke(world.store.state, installation, uninstalled=False)
+    return {"event_ids": world.courier.send_events(events)}
+
+
+async def _invite(world: World, body: SlackPlace) -> Answer:
+    state = world.store.state.slack
+    installation = _installation(world, app=body.app, team=body.team)
+    bot = slack.find_app(state, installation.app_id).bot_user_id
+    channel = slack.find_team(state, installation.team_id).channels.get(body.channel)
+    if channel is None:
+        raise ControlError(f"There is no channel {body.channel or '(none given)'}.")
+    if bot not in channel.members:
+        channel.members.append(bot)
+    return {"channel": channel.id}
+
+
+async def _set_events_url(world: World, body: EventsUrl) -> Answer:
+    app_id = body.app or OWN_APP_IDS[0]
+    app = next((item for item in world.store.state.slack.apps if item.id == app_id and item.home_team_id), None)
+    if app is None:
+        raise ControlError("Only an own app's events address can be set here.")
+    parts = urlsplit(body.url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ControlError("That is not an address: it must start with http:// or https://.")
+    if problem := await world.courier.verify_events_url(app, body.url):
+        raise ControlError(problem)
+    app.events_url = body.url
+    return {"app": app.id, "events_url": app.events_url}
+
+
+def _find_number(world: World, phone_number: str) -> tuple[TwilioAccount, TwilioNumber]:
+    for account in world.store.state.twilio.accounts:
+        for number in account.numbers:
+            if number.phone_number == phone_number:
+                return account, number
+    raise ControlError(f"No account here has the number {phone_number}.")
+
+
+async def _write_sms(world: World, body: SmsWrite) -> Answer:
+    account, number = _find_number(world, body.to)
+    message = twilio.receive(account, sender=body.sender, number=number, body=body.body, now=world.now())
+    delivery = world.courier.send_inbound(account, number, message)
+    return {"sid": message.sid, "account_sid": account.sid, "event_ids": [delivery] if delivery else []}
+
+
+async def _set_outcome(world: World, body: SmsOutcome) -> Answer:
+    world.store.state.twilio.outcomes[body.to] = (body.status, body.error_code)
+    return {}
+
+
+async def _script(world: World, body: Script) -> Answer:
+    replies = [{"content": reply} if isinstance(reply, str) else reply for reply in body.replies]
+    world.store.state.model.scripted.extend(replies)
+    return {"waiting": len(world.store.state.model.scripted)}
+
+
+async def _deliver_again(world: World, body: Again) -> Answer:
+    deliveries = [item for item in world.store.state.deliveries if item.type != "url_verification"]
+    wanted = [item for item in deliveries if body.event in {"last", item.id}]
+    if not wanted:
+        raise ControlError("There is no such delivery.")
+    world.courier.deliver_again(wanted[-1], times=body.times, forgery=body.forgery)
+    return {"event": wanted[-1].id}
+
+
+async def _add_fault(world: World, body: Fault) -> Answer:
+    if body.kind not in KINDS:
+        raise ControlError(f"There is no fault {body.kind}; there are {', '.join(KINDS)}.")
+    world.store.state.faults.append(body)
+    return {"faults": len(world.store.state.faults)}
+
+
+async def _clear_faults(world: World, body: _Body) -> Answer:
+    world.store.state.faults.clear()
+    return {}
+
+
+async def _set_pace(world: World, body: Pace) -> Answer:
+    world.store.state.pace = body
+    return {}
+
+
+async def _reset(world: World, body: Reset) -> Answer:
+    """Start afresh. Without ``identities`` all keys, addresses and installations stay; what was said goes."""
+    state = world.store.state
+    if body.identities:
+        fresh = new_state()
+        for app, old in zip(fresh.slack.apps, state.slack.apps, strict=True):
+            app.redirect_uris = old.redirect_uris
+            app.events_url = "" if app.home_team_id else old.events_url
+        world.store.state = fresh
+        return {}
+    for team in state.slack.teams:
+        team.messages.clear()
+    for account in state.twilio.accounts:
+        account.messages.clear()
+        account.opted_out.clear()
+    state.twilio.outcomes.clear()
+    state.model.scripted.clear()
+    state.faults.clear()
+    state.accepted.clear()
+    state.deliveries.clear()
+    state.calls.clear()
+    return {}
+
+
+def _show_ledger(world: World) -> Answer:
+    state = world.store.state
+    return {
+        "accepted": [item.model_dump() for item in state.accepted],
+        "deliveries": [item.model_dump() for item in state.deliveries],
+        "calls": dict(state.calls),
+    }
+
+
+def _show_state(world: World) -> Answer:
+    """Return what the page shows: places to write to, and the keys to paste."""
+    state = world.store.state
+    return {
+        "workspaces": [_show_team(world, team) for team in state.slack.teams],
+        "apps": [_show_app(world, app) for app in state.slack.apps],
+        "twilio": [_show_account(account) for account in state.twilio.accounts],
+        "phones": [{"number": number, "name": name} for number, name in PHONES.items()],
+        "model": {"api_key": state.model.api_key},
+        "faults": [fault.model_dump() for fault in state.faults],
+    }
+
+
+def _show_team(world: World, team: SlackTeam) -> Answer:
+    return {
+        "id": team.id,
+        "name": team.name,
+        "users": [{"id": user.id, "name": user.real_name} for user in team.users],
+        "channels": [
+            {"id": channel.id, "name": channel.name, "is_private": channel.is_private, "members": channel.members}
+            for channel in team.channels.values()
+            if not channel.is_im
+        ],
+        "apps": [
+            item.app_id
+            for item in world.store.state.slack.installations
+            if item.team_id == team.id and not item.revoked
+        ],
+    }
+
+
+def _show_app(world: World, app: SlackApp) -> Answer:
+    tokens = [
+        item.token for item in world.store.state.slack.installations if item.app_id == app.id and not item.revoked
+    ]
+    own = {"bot_token": next(iter(tokens), ""), "signing_secret": app.signing_secret} if app.home_team_id else {}
+    return {
+        "id": app.id,
+        "name": app.name,
+        "bot_user_id": app.bot_user_id,
+        "is_own": bool(app.home_team_id),
+        "team": app.home_team_id,
+        "events_url": app.events_url,
+        **own,
+    }
+
+
+def _show_account(account: TwilioAccount) -> Answer:
+    return {
+        "sid": account.sid,
+        "auth_token": account.auth_token,
+        "name": account.friendly_name,
+        "numbers": [{"number": item.phone_number, "sms_url": item.sms_url} for item in account.numbers],
+        "opted_out": [list(pair) for pair in account.opted_out],
+    }
+
+
+def _show_threads(world: World) -> Answer:
+    """Return everything that was said, by place."""
+    state = world.store.state
+    delivered = {item.message_id: _arrival(item) for item in state.deliveries if item.type != "url_verification"}
+    threads: dict[str, list[Answer]] = {}
+    for team in state.slack.teams:
+        for channel_id, messages in team.messages.items():
+            threads[f"slack/{team.id}/{channel_id}"] = [
+                {
+                    "id": item.ts,
+                    "at": float(item.ts),
+                    "from": item.user,
+                    "is_agent": bool(item.bot_id),
+                    "text": item.text,
+                    "thread": item.thread_ts,
+                    "status": "" if item.bot_id else delivered.get(item.ts, "no app is listening"),
+                }
+                for item in messages
+            ]
+    for account in state.twilio.accounts:
+        for item in account.messages:
+            inbound = item.direction == "inbound"
+            contact, number = (item.sender, item.to) if inbound else (item.to, item.sender)
+            threads.setdefault(f"sms/{contact}/{number}", []).append(
+                {
+                    "id": item.sid,
+                    "at": item.created_at,
+                    "from": item.sender,
+                    "is_agent": not inbound and not item.notice,
+                    "is_notice": item.notice,
+                    "text": item.body,
+                    "thread": "",
+                    "status": delivered.get(item.sid, "the number has no address") if inbound else item.status,
+                }
+            )
+    return {"threads": threads}
+
+
+def _arrival(delivery: Delivery) -> str:
+    if not delivery.attempts:
+        return "on its way"
+    last = delivery.attempts[-1]
+    if last.status is not None and 200 <= last.status < 300:
+        return "received by Patchbay"
+    said = f"Patchbay answered {last.status}" if last.status else "Patchbay did not answer"
+    return said if delivery.finished else f"{said}, trying again"

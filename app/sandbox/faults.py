@@ -1,0 +1,91 @@
+"""What can be made to go wrong with a provider's answer: a table of kinds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.sandbox.state import Fault, Store
+
+Handler = Callable[[], Awaitable[Response]]
+Refusal = Callable[[int, Fault], Response]
+"""Words a 429 or a 500 as the service does."""
+
+
+class HangingUp(Response):
+    """Sends nothing and closes the connection, after a while or at once.
+
+    Args:
+        seconds: how long the caller is kept waiting first.
+    """
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait for the caller to give up, then close the connection."""
+        if self._seconds:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await _gone(receive)
+            except TimeoutError:
+                pass
+            else:
+                return
+        abort: Callable[[], None] = scope["extensions"]["patchbay.abort"]
+        abort()
+        # The server must see that the connection is lost before the application returns without an answer.
+        await _gone(receive)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of fault. ``acts`` is True if the call takes effect although its caller does not learn so."""
+
+    respond: Callable[[Fault, Refusal], Response]
+    acts: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    "429": Kind(lambda fault, refusal: refusal(429, fault)),
+    "500": Kind(lambda fault, refusal: refusal(500, fault)),
+    "401": Kind(lambda fault, refusal: refusal(401, fault)),
+    "garbage": Kind(lambda fault, refusal: Response("<html><body>502 Bad Gateway</body></html>", 200)),
+    "hang": Kind(lambda fault, refusal: HangingUp(seconds=fault.seconds)),
+    "reset": Kind(lambda fault, refusal: HangingUp(seconds=0)),
+    "accept_then_500": Kind(lambda fault, refusal: refusal(500, fault), acts=True),
+    "accept_then_hang": Kind(lambda fault, refusal: HangingUp(seconds=fault.seconds), acts=True),
+    "accept_then_reset": Kind(lambda fault, refusal: HangingUp(seconds=0), acts=True),
+}
+
+
+async def answer_or_fail(store: Store, *, service: str, method: str, handle: Handler, refusal: Refusal) -> Response:
+    """Count a call and answer it, or let the fault that is due happen instead."""
+    name = f"{service} {method}"
+    store.state.calls[name] = store.state.calls.get(name, 0) + 1
+    fault = _take_fault(store, service=service, method=method)
+    if fault is None:
+        return await handle()
+    kind = KINDS[fault.kind]
+    if kind.acts:
+        await handle()
+    return kind.respond(fault, refusal)
+
+
+def _take_fault(store: Store, *, service: str, method: str) -> Fault | None:
+    for fault in store.state.faults:
+        if fault.service == service and fault.method in {method, "*"}:
+            fault.count -= 1
+            taken = fault.model_copy()
+            store.state.faults = [item for item in store.state.faults if item.count > 0]
+            store.touch()
+            return taken
+    return None
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
