@@ -43,7 +43,6 @@ class PlaybookEntry(TenantRow, table=True):
     __table_args__ = (
         reference("agent_id", "agent"),
         Index("ix_playbook_entry_agent", "tenant_id", "agent_id", "position"),
-        Index("ix_playbook_entry_search", "search", postgresql_using="gin"),
     )
 
     agent_id: UUID
@@ -57,9 +56,16 @@ class PlaybookEntry(TenantRow, table=True):
             "search",
             TSVECTOR,
             Computed(
-                "setweight(to_tsvector('english', question), 'A') || setweight(to_tsvector('english', answer), 'C')",
+                "setweight(to_tsvector('english', question), 'A')"
+                " || setweight(to_tsvector('simple', question), 'B')"
+                " || setweight(to_tsvector('english', answer), 'C')",
                 persisted=True,
             ),
         ),
     )
+    """Stems of the question (A), its words as written (B), stems of the answer (C).
+
+    Not indexed: a search reads the entries of one agent, 200 at most; a text index would first collect every
+    tenant's entries that share a word.
+    """
     created_at: datetime = Field(sa_column=time_column("created_at"))

@@ -59,6 +59,8 @@ class Conversation(TenantRow, table=True):
     agent_id: UUID
     connection_id: UUID
     contact_id: UUID
+    contact_address: str
+    """The contact's id at the provider, where answers go: Slack user id, phone number."""
     channel_kind: str
     channel_id: str
     channel_name: str = ""

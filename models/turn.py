@@ -32,6 +32,13 @@ class Turn(WorkRow, table=True):
         Index("uq_turn_message", "tenant_id", "message_id", unique=True),
         Index("ix_turn_conversation", "tenant_id", "conversation_id", "id"),
         Index("ix_turn_trace", "tenant_id", "trace_id"),
+        Index(
+            "ix_turn_agent_answered",
+            "tenant_id",
+            "agent_id",
+            "finished_at",
+            postgresql_where=text("reply_id IS NOT NULL"),
+        ),
         Index("ix_turn_open", "next_attempt_at", postgresql_where=text("state IN ('due', 'running')")),
     )
 

@@ -270,7 +270,7 @@ def upgrade() -> None:
             "search",
             postgresql.TSVECTOR(),
             sa.Computed(
-                "setweight(to_tsvector('english', question), 'A') || setweight(to_tsvector('english', answer), 'C')",
+                "setweight(to_tsvector('english', question), 'A') || setweight(to_tsvector('simple', question), 'B') || setweight(to_tsvector('english', answer), 'C')",
                 persisted=True,
             ),
             nullable=True,
@@ -288,7 +288,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_playbook_entry")),
     )
     op.create_index("ix_playbook_entry_agent", "playbook_entry", ["tenant_id", "agent_id", "position"], unique=False)
-    op.create_index("ix_playbook_entry_search", "playbook_entry", ["search"], unique=False, postgresql_using="gin")
     op.create_table(
         "web_session",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -341,6 +340,7 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.Uuid(), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=False),
         sa.Column("contact_id", sa.Uuid(), nullable=False),
+        sa.Column("contact_address", sa.String(), nullable=False),
         sa.Column("channel_kind", sa.String(), nullable=False),
         sa.Column("channel_id", sa.String(), nullable=False),
         sa.Column("channel_name", sa.String(), nullable=False),
@@ -741,6 +741,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_turn_tenant_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_turn")),
     )
+    op.create_index(
+        "ix_turn_agent_answered",
+        "turn",
+        ["tenant_id", "agent_id", "finished_at"],
+        unique=False,
+        postgresql_where=sa.text("reply_id IS NOT NULL"),
+    )
     op.create_index("ix_turn_conversation", "turn", ["tenant_id", "conversation_id", "id"], unique=False)
     op.create_index(
         "ix_turn_open",
@@ -759,6 +766,7 @@ def downgrade() -> None:
     op.drop_index("ix_turn_trace", table_name="turn")
     op.drop_index("ix_turn_open", table_name="turn", postgresql_where=sa.text("state IN ('due', 'running')"))
     op.drop_index("ix_turn_conversation", table_name="turn")
+    op.drop_index("ix_turn_agent_answered", table_name="turn", postgresql_where=sa.text("reply_id IS NOT NULL"))
     op.drop_table("turn")
     op.drop_index("uq_message_external", table_name="message", postgresql_where=sa.text("external_id <> ''"))
     op.drop_index("ix_message_trace", table_name="message")
@@ -790,7 +798,6 @@ def downgrade() -> None:
     op.drop_index("ix_connection_check_connection", table_name="connection_check")
     op.drop_table("connection_check")
     op.drop_table("web_session")
-    op.drop_index("ix_playbook_entry_search", table_name="playbook_entry", postgresql_using="gin")
     op.drop_index("ix_playbook_entry_agent", table_name="playbook_entry")
     op.drop_table("playbook_entry")
     op.drop_index("uq_contact_identity_external", table_name="contact_identity")

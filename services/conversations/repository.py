@@ -1,0 +1,159 @@
+"""Queries on contacts, conversations and messages."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, text, tuple_
+from sqlmodel import col, select
+from sqlmodel.sql.expression import Select
+
+from models import (
+    Agent,
+    Contact,
+    ContactIdentity,
+    Conversation,
+    ConversationState,
+    Direction,
+    Message,
+    Turn,
+)
+from services.kernel.db import UnitOfWork
+
+
+def lock_name(work: UnitOfWork, name: str) -> None:
+    """Let one transaction at a time work on what this name stands for, until it ends."""
+    work.session.connection().execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{work.tenant_id}:{name}"}
+    )
+
+
+def find_contact(work: UnitOfWork, *, provider: str, scope: str, external_id: str) -> Contact | None:
+    """Return the contact with this handle at a provider."""
+    return work.session.exec(
+        select(Contact)
+        .join(
+            ContactIdentity,
+            (col(ContactIdentity.tenant_id) == col(Contact.tenant_id))
+            & (col(ContactIdentity.contact_id) == col(Contact.id)),
+        )
+        .where(
+            col(Contact.tenant_id) == work.tenant_id,
+            col(ContactIdentity.provider) == provider,
+            col(ContactIdentity.scope) == scope,
+            col(ContactIdentity.external_id) == external_id,
+        )
+    ).first()
+
+
+def find_conversation_by_key(work: UnitOfWork, connection_id: UUID, external_key: str) -> Conversation | None:
+    """Return the conversation that the provider's key stands for."""
+    return work.session.exec(
+        select(Conversation).where(
+            col(Conversation.tenant_id) == work.tenant_id,
+            col(Conversation.connection_id) == connection_id,
+            col(Conversation.external_key) == external_key,
+        )
+    ).first()
+
+
+def find_conversation(work: UnitOfWork, conversation_id: UUID, *, lock: bool = False) -> Conversation | None:
+    """Return a conversation, locked for change if asked."""
+    statement = select(Conversation).where(
+        col(Conversation.tenant_id) == work.tenant_id, col(Conversation.id) == conversation_id
+    )
+    return work.session.exec(statement.with_for_update() if lock else statement).first()
+
+
+def find_message(work: UnitOfWork, message_id: UUID) -> Message | None:
+    """Return a message."""
+    return work.session.exec(
+        select(Message).where(col(Message.tenant_id) == work.tenant_id, col(Message.id) == message_id)
+    ).first()
+
+
+def find_message_by_external_id(
+    work: UnitOfWork, connection_id: UUID, direction: Direction, external_id: str
+) -> Message | None:
+    """Return the message that the provider knows by this id."""
+    return work.session.exec(
+        select(Message).where(
+            col(Message.tenant_id) == work.tenant_id,
+            col(Message.connection_id) == connection_id,
+            col(Message.direction) == direction,
+            col(Message.external_id) == external_id,
+        )
+    ).first()
+
+
+def list_conversations(
+    work: UnitOfWork,
+    *,
+    agent_id: UUID | None,
+    states: Sequence[ConversationState],
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[tuple[Conversation, str, str]]:
+    """Return conversations, latest first, each with its contact's and its agent's name."""
+    statement = (
+        _with_names(work)
+        .where(col(Conversation.state).in_(states))
+        .order_by(col(Conversation.last_message_at).desc(), col(Conversation.id).desc())
+        .limit(limit)
+    )
+    if agent_id:
+        statement = statement.where(col(Conversation.agent_id) == agent_id)
+    if before:
+        statement = statement.where(tuple_(col(Conversation.last_message_at), col(Conversation.id)) < before)
+    return list(work.session.exec(statement).all())
+
+
+def find_conversation_with_names(work: UnitOfWork, conversation_id: UUID) -> tuple[Conversation, str, str] | None:
+    """Return a conversation with its contact's and its agent's name."""
+    return work.session.exec(_with_names(work).where(col(Conversation.id) == conversation_id)).first()
+
+
+def _with_names(work: UnitOfWork) -> Select[tuple[Conversation, str, str]]:
+    return (
+        select(Conversation, Contact.name, Agent.name)
+        .join(
+            Contact,
+            (col(Contact.tenant_id) == col(Conversation.tenant_id)) & (col(Contact.id) == col(Conversation.contact_id)),
+        )
+        .join(
+            Agent,
+            (col(Agent.tenant_id) == col(Conversation.tenant_id)) & (col(Agent.id) == col(Conversation.agent_id)),
+        )
+        .where(col(Conversation.tenant_id) == work.tenant_id)
+    )
+
+
+def list_messages(
+    work: UnitOfWork, conversation_id: UUID, *, before: UUID | None = None, limit: int
+) -> list[Message]:
+    """Return the latest messages of a conversation, oldest first."""
+    statement = (
+        select(Message)
+        .where(col(Message.tenant_id) == work.tenant_id, col(Message.conversation_id) == conversation_id)
+        .order_by(col(Message.id).desc())
+        .limit(limit)
+    )
+    if before:
+        statement = statement.where(col(Message.id) < before)
+    return list(reversed(work.session.exec(statement).all()))
+
+
+def turns_by_reply(work: UnitOfWork, message_ids: Sequence[UUID]) -> dict[UUID, Turn]:
+    """Return the turns that wrote these messages, by message."""
+    turns = work.session.exec(
+        select(Turn).where(col(Turn.tenant_id) == work.tenant_id, col(Turn.reply_id).in_(message_ids))
+    ).all()
+    return {turn.reply_id: turn for turn in turns if turn.reply_id}
+
+
+def count_by_state(work: UnitOfWork, agent_id: UUID | None) -> dict[ConversationState, int]:
+    """Return how many conversations are in each state."""
+    statement = select(Conversation.state, func.count()).where(col(Conversation.tenant_id) == work.tenant_id)
+    if agent_id:
+        statement = statement.where(col(Conversation.agent_id) == agent_id)
+    return {state: count for state, count in work.session.exec(statement.group_by(col(Conversation.state))).all()}

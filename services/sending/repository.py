@@ -1,0 +1,136 @@
+"""Queries on the outbox and on opt-outs."""
+
+from uuid import UUID
+
+from sqlalchemy import delete, exists
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+
+from models import Connection, Conversation, Direction, Message, MessageState, OptOut
+from services.kernel.db import UnitOfWork
+from services.kernel.leases import is_due, is_free
+
+UNSENT = (MessageState.QUEUED, MessageState.SENDING)
+
+
+def lock_sendable(work: UnitOfWork, message_id: UUID) -> Message | None:
+    """Return a message, locked, if it is due, nobody sends it, and nothing before it in its conversation is unsent."""
+    earlier = Message.__table__.alias("earlier")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    return work.session.exec(
+        select(Message)
+        .where(
+            col(Message.tenant_id) == work.tenant_id,
+            col(Message.id) == message_id,
+            col(Message.direction) == Direction.OUTBOUND,
+            col(Message.state).in_(UNSENT),
+            is_due(Message),
+            is_free(Message),
+            ~exists().where(
+                earlier.c.tenant_id == col(Message.tenant_id),
+                earlier.c.conversation_id == col(Message.conversation_id),
+                earlier.c.id < col(Message.id),
+                earlier.c.state.in_(UNSENT),
+            ),
+        )
+        .with_for_update(skip_locked=True)
+    ).first()
+
+
+def lock_held(work: UnitOfWork, message_id: UUID, lease_token: UUID) -> Message | None:
+    """Return a message, locked, if the lease is still ours."""
+    return work.session.exec(
+        select(Message)
+        .where(
+            col(Message.tenant_id) == work.tenant_id,
+            col(Message.id) == message_id,
+            col(Message.lease_token) == lease_token,
+        )
+        .with_for_update()
+    ).first()
+
+
+def find_next_unsent(work: UnitOfWork, conversation_id: UUID) -> UUID | None:
+    """Return the first message of a conversation that still waits to be sent."""
+    return work.session.exec(
+        select(Message.id)
+        .where(
+            col(Message.tenant_id) == work.tenant_id,
+            col(Message.conversation_id) == conversation_id,
+            col(Message.state) == MessageState.QUEUED,
+        )
+        .order_by(col(Message.id))
+        .limit(1)
+    ).first()
+
+
+def get_conversation(work: UnitOfWork, conversation_id: UUID) -> Conversation:
+    """Return the conversation of a message."""
+    return work.session.exec(
+        select(Conversation).where(
+            col(Conversation.tenant_id) == work.tenant_id, col(Conversation.id) == conversation_id
+        )
+    ).one()
+
+
+def get_connection(work: UnitOfWork, connection_id: UUID) -> Connection:
+    """Return the connection a message leaves through."""
+    return work.session.exec(
+        select(Connection).where(col(Connection.tenant_id) == work.tenant_id, col(Connection.id) == connection_id)
+    ).one()
+
+
+def list_known_ids(work: UnitOfWork, message: Message) -> frozenset[str]:
+    """Return the provider's ids of our other messages in the conversation."""
+    rows = work.session.exec(
+        select(Message.external_id).where(
+            col(Message.tenant_id) == work.tenant_id,
+            col(Message.conversation_id) == message.conversation_id,
+            col(Message.direction) == Direction.OUTBOUND,
+            col(Message.external_id) != "",
+        )
+    ).all()
+    return frozenset(rows)
+
+
+def find_by_external_id(work: UnitOfWork, connection_id: UUID, external_id: str) -> Message | None:
+    """Return our message that the provider knows by this id, locked."""
+    return work.session.exec(
+        select(Message)
+        .where(
+            col(Message.tenant_id) == work.tenant_id,
+            col(Message.connection_id) == connection_id,
+            col(Message.direction) == Direction.OUTBOUND,
+            col(Message.external_id) == external_id,
+        )
+        .with_for_update()
+    ).first()
+
+
+def find_opt_out(work: UnitOfWork, *, connection_id: UUID, sender: str, contact: str) -> OptOut | None:
+    """Return the contact's opt-out from one of our senders."""
+    return work.session.exec(
+        select(OptOut).where(
+            col(OptOut.tenant_id) == work.tenant_id,
+            col(OptOut.connection_id) == connection_id,
+            col(OptOut.sender) == sender,
+            col(OptOut.contact) == contact,
+        )
+    ).first()
+
+
+def add_opt_out(work: UnitOfWork, row: OptOut) -> None:
+    """Store an opt-out unless it is there already."""
+    values = row.model_dump()
+    work.session.execute(insert(OptOut).values(**values).on_conflict_do_nothing())
+
+
+def delete_opt_out(work: UnitOfWork, *, connection_id: UUID, sender: str, contact: str) -> None:
+    """Forget an opt-out: the contact opted in again."""
+    work.session.execute(
+        delete(OptOut).where(
+            col(OptOut.tenant_id) == work.tenant_id,
+            col(OptOut.connection_id) == connection_id,
+            col(OptOut.sender) == sender,
+            col(OptOut.contact) == contact,
+        )
+    )

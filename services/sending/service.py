@@ -1,0 +1,192 @@
+"""Sends one message from the outbox, once.
+
+``queued → sending (lease) → sent``. A lease that runs out while ``sending`` is ambiguous: the message may have
+been accepted. It is looked up at the provider; where that cannot tell, it becomes ``unknown`` and is shown.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models import Connection, ConnectionStatus, Message, MessageState
+from services import attempts, connections
+from services.kernel.db import UnitOfWork
+from services.kernel.errors import NeedsReauth, PatchbayError, Refused, RetryLater
+from services.kernel.ids import new_id
+from services.kernel.kernel import Kernel
+from services.kernel.leases import in_seconds
+from services.provider_kit.contract import MessagingModule, OutboundMessage, SentMessage
+from services.provider_kit.registry import messaging
+from services.sending import repository
+
+logger = logging.getLogger(__name__)
+
+LOOK_UP_AFTER_SECONDS = 5.0
+"""How long after an ambiguous answer the provider is asked whether it accepted the message."""
+PARKED_SECONDS = 60.0
+"""How often a message that waits for its connection to be repaired is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A message that this worker holds."""
+
+    message_id: UUID
+    lease_token: UUID
+    module: MessagingModule
+    client: Any
+    outbound: OutboundMessage
+    is_ambiguous: bool
+
+
+def send_message(kernel: Kernel, *, tenant_id: UUID, message_id: UUID) -> None:
+    """Send a message, or find out what became of an attempt that was cut off. Running it twice does no harm."""
+    with kernel.unit_of_work(tenant_id) as work:
+        claim = _claim(kernel, work, message_id)
+    if claim is None:
+        return
+    try:
+        sent = _look_up(claim) if claim.is_ambiguous else claim.module.send_message(claim.client, claim.outbound)
+    except PatchbayError as error:
+        _settle(kernel, tenant_id, claim, lambda work, message: _fail(kernel, work, message, claim, error))
+    except Exception as error:
+        logger.exception("sending.message.crashed")
+        crash = RetryLater("An error in Patchbay; see the server's log.", ambiguous=True)
+        crash.__cause__ = error
+        _settle(kernel, tenant_id, claim, lambda work, message: _fail(kernel, work, message, claim, crash))
+    else:
+        _settle(kernel, tenant_id, claim, lambda work, message: _succeed(kernel, work, message, sent))
+
+
+def _claim(kernel: Kernel, work: UnitOfWork, message_id: UUID) -> _Claim | None:
+    message = repository.lock_sendable(work, message_id)
+    if message is None:
+        return None
+    connection = repository.get_connection(work, message.connection_id)
+    conversation = repository.get_conversation(work, message.conversation_id)
+    is_ambiguous = message.state is MessageState.SENDING
+    if _is_stopped(work, message, connection, sender=conversation.channel_id, is_ambiguous=is_ambiguous):
+        return None
+    outbound = OutboundMessage(
+        id=str(message.id),
+        channel_id=conversation.channel_id,
+        recipient=message.recipient,
+        reply_to=message.reply_to,
+        text=message.text,
+        status_url=connections.webhook_url(kernel, work, connection, kind="status"),
+        attempted_at=message.attempted_at if is_ambiguous else None,
+        known_ids=repository.list_known_ids(work, message) if is_ambiguous else frozenset(),
+    )
+    token = new_id()
+    message.state = MessageState.SENDING
+    message.lease_token = token
+    message.lease_until = in_seconds(kernel.settings.lease_seconds)
+    message.attempt += 1
+    if not is_ambiguous:
+        message.attempted_at = kernel.clock.now()
+    work.notify("conversation", message.conversation_id)
+    return _Claim(
+        message_id,
+        token,
+        messaging(connection.provider),
+        connections.open_client(kernel, work, connection),
+        outbound,
+        is_ambiguous,
+    )
+
+
+def _is_stopped(
+    work: UnitOfWork, message: Message, connection: Connection, *, sender: str, is_ambiguous: bool
+) -> bool:
+    """Settle a message that must not leave now: disconnected, opted out, or waiting for a repair."""
+    is_gone = connection.status in (ConnectionStatus.REVOKED, ConnectionStatus.DISABLED)
+    if is_gone and is_ambiguous:
+        _end(work, message, MessageState.UNKNOWN, "disconnected", "The connection was disconnected during the attempt.")
+    elif is_gone:
+        _end(work, message, MessageState.FAILED, "disconnected", "The connection was disconnected.")
+    elif is_ambiguous:
+        return False
+    elif repository.find_opt_out(work, connection_id=connection.id, sender=sender, contact=message.recipient):
+        _end(work, message, MessageState.FAILED, "opted_out", "The contact opted out of messages from this number.")
+    elif connection.status is not ConnectionStatus.ACTIVE:
+        message.next_attempt_at = in_seconds(PARKED_SECONDS)
+        message.error_code = "waits_for_connection"
+        message.error_text = "Waits until the connection is repaired."
+        work.notify("conversation", message.conversation_id)
+    else:
+        return False
+    return True
+
+
+def _look_up(claim: _Claim) -> SentMessage | None:
+    return claim.module.find_sent(claim.client, claim.outbound)
+
+
+def _settle(
+    kernel: Kernel, tenant_id: UUID, claim: _Claim, settle: Callable[[UnitOfWork, Message], None]
+) -> None:
+    """Write what came of an attempt, unless the lease was lost meanwhile."""
+    with kernel.unit_of_work(tenant_id) as work:
+        message = repository.lock_held(work, claim.message_id, claim.lease_token)
+        if message is None:
+            logger.warning("sending.lease.was_lost")
+            return
+        message.lease_token = message.lease_until = None
+        settle(work, message)
+        work.session.flush()
+        following = repository.find_next_unsent(work, message.conversation_id)
+        if following:
+            work.wake("send_message", following)
+        work.notify("conversation", message.conversation_id)
+
+
+def _succeed(kernel: Kernel, work: UnitOfWork, message: Message, sent: SentMessage | None) -> None:
+    now = kernel.clock.now()
+    connection = repository.get_connection(work, message.connection_id)
+    connections.note_success(work, connection)
+    if sent is None:
+        message.state = MessageState.QUEUED
+        message.next_attempt_at = in_seconds(0)
+        return
+    message.state = MessageState.DELIVERED if sent.status == "delivered" else MessageState.SENT
+    message.external_id = sent.external_id
+    message.segments = sent.segments
+    message.sent_at = now
+    message.error_code = message.error_text = ""
+
+
+def _fail(kernel: Kernel, work: UnitOfWork, message: Message, claim: _Claim, error: PatchbayError) -> None:
+    now = kernel.clock.now()
+    connection = repository.get_connection(work, message.connection_id)
+    seconds = attempts.seconds_until_retry(kernel.settings, error, attempt=message.attempt)
+    if isinstance(error, NeedsReauth):
+        connections.note_failure(work, connection, error, now=now)
+        seconds = PARKED_SECONDS
+    _move_after_failure(work, message, claim, error, seconds, now)
+    attempts.record_failure(work, message, subject="message", error=error, retry_seconds=seconds, now=now)
+
+
+def _move_after_failure(
+    work: UnitOfWork, message: Message, claim: _Claim, error: PatchbayError, seconds: float | None, now: datetime
+) -> None:
+    message.error_code, message.error_text = error.code, error.message
+    unsure = claim.is_ambiguous or (isinstance(error, RetryLater) and error.ambiguous)
+    if unsure and (seconds is None or isinstance(error, Refused)):
+        _end(work, message, MessageState.UNKNOWN, error.code, "The provider cannot say whether it accepted this message.")
+    elif unsure:
+        message.lease_until = in_seconds(max(LOOK_UP_AFTER_SECONDS, seconds or 0))
+        message.state = MessageState.SENDING
+    elif seconds is None:
+        _end(work, message, MessageState.FAILED, error.code, error.message)
+    else:
+        message.state = MessageState.QUEUED
+        message.next_attempt_at = in_seconds(seconds)
+
+
+def _end(work: UnitOfWork, message: Message, state: MessageState, code: str, text: str) -> None:
+    message.state = state
+    message.error_code, message.error_text = code, text
+    work.notify("conversation", message.conversation_id)

@@ -1,0 +1,163 @@
+"""Builds a trace from the rows that carry its id: the rows are the record, nothing is written twice."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from models import (
+    Author,
+    DeliveryState,
+    Direction,
+    FailedAttempt,
+    Message,
+    MessageState,
+    Turn,
+    TurnState,
+    WebhookDelivery,
+)
+from services.conversations import channel_label
+from services.kernel.errors import NotFound
+from services.kernel.kernel import Kernel
+from services.provider_kit.registry import get_manifest
+from services.tenants import Actor, Permission, require
+from services.traces import repository
+from services.traces.repository import TraceRows
+from services.traces.views import TraceStepView, TraceView
+
+Step = tuple[datetime, str, str, str]
+
+_DELIVERY_STATUS = {DeliveryState.PROCESSED: "ok", DeliveryState.IGNORED: "info", DeliveryState.DEAD: "failed"}
+_DELIVERY_TITLE = {
+    DeliveryState.PROCESSED: "Routed",
+    DeliveryState.IGNORED: "Ignored",
+    DeliveryState.DEAD: "Given up: waits for a person",
+}
+_RUNNERS = {"playbook": "the playbook", "model": "the model"}
+_OPEN_TURNS = (TurnState.DUE, TurnState.RUNNING)
+_OPEN_DELIVERIES = (DeliveryState.RECEIVED, DeliveryState.PROCESSING, DeliveryState.FAILED)
+_OPEN_MESSAGES = (MessageState.QUEUED, MessageState.SENDING)
+
+
+def get_trace(kernel: Kernel, *, actor: Actor, trace_id: UUID) -> TraceView:
+    """Return a message's whole way.
+
+    Raises:
+        Forbidden, NotFound
+    """
+    require(actor, Permission.TRACES_VIEW)
+    with kernel.unit_of_work(actor.tenant_id) as work:
+        rows = repository.find_rows(work, trace_id)
+    if not rows.deliveries and not rows.messages:
+        raise NotFound("There is no such trace.")
+    return build_trace(trace_id, rows)
+
+
+def build_trace(trace_id: UUID, rows: TraceRows) -> TraceView:
+    """Put the rows of a trace in the order of time."""
+    steps = sorted(_steps(rows), key=lambda step: step[0])
+    first = steps[0][0]
+    return TraceView(
+        id=trace_id,
+        steps=tuple(
+            TraceStepView(
+                at=at, offset_ms=(at - first) // timedelta(milliseconds=1), title=title, detail=detail, status=status
+            )
+            for at, title, detail, status in steps
+        ),
+        agent_id=rows.agent.id if rows.agent else None,
+        agent_name=rows.agent.name if rows.agent else "",
+        conversation_id=rows.conversation.id if rows.conversation else None,
+        contact_name=rows.contact.name if rows.contact else "",
+        channel_label=channel_label(rows.conversation) if rows.conversation else "",
+        is_finished=_is_finished(rows),
+    )
+
+
+def _steps(rows: TraceRows) -> Iterator[Step]:
+    for delivery in rows.deliveries:
+        yield from _delivery_steps(delivery, rows)
+    for message in rows.messages:
+        if message.direction is Direction.INBOUND:
+            yield message.created_at, f"Message from {message.author_label} stored", "", "ok"
+        else:
+            yield from _outbound_steps(message, _provider_name(rows, message.connection_id))
+    for turn in rows.turns:
+        yield from _turn_steps(turn, rows)
+    for failure in rows.failures:
+        yield _failure_step(failure)
+
+
+def _delivery_steps(delivery: WebhookDelivery, rows: TraceRows) -> Iterator[Step]:
+    provider = _provider_name(rows, delivery.connection_id)
+    again = f"; sent again {delivery.duplicates}×, taken once" if delivery.duplicates else ""
+    yield (
+        delivery.received_at,
+        f"{provider} delivered {delivery.event_type}",
+        f"Signature valid, stored before it was acknowledged{again}",
+        "ok",
+    )
+    if delivery.started_at:
+        yield delivery.started_at, "Processing began", f"Attempt {delivery.attempt}", "ok"
+    if delivery.finished_at and delivery.state in _DELIVERY_TITLE:
+        yield (
+            delivery.finished_at,
+            _DELIVERY_TITLE[delivery.state],
+            delivery.reason,
+            _DELIVERY_STATUS[delivery.state],
+        )
+
+
+def _turn_steps(turn: Turn, rows: TraceRows) -> Iterator[Step]:
+    name = rows.agent.name if rows.agent else "The agent"
+    if turn.state is TurnState.SKIPPED:
+        yield turn.finished_at or turn.created_at, f"{name} stayed silent", turn.reason, "info"
+        return
+    if turn.state is TurnState.DUE:
+        yield turn.created_at, f"{name} is to answer", "", "waiting"
+        return
+    if turn.started_at:
+        yield turn.started_at, f"{name} began to answer", f"Attempt {turn.attempt}", "ok"
+    if turn.state is TurnState.DONE and turn.finished_at:
+        tokens = f", {turn.input_tokens + turn.output_tokens} tokens" if turn.output_tokens else ""
+        by = _RUNNERS.get(turn.runner, turn.runner)
+        yield turn.finished_at, f"Answered by {by}{' ' + turn.model if turn.model else ''}{tokens}", turn.reason, "ok"
+    if turn.state is TurnState.DEAD and turn.finished_at:
+        yield turn.finished_at, f"{name} could not answer", turn.reason, "failed"
+
+
+def _outbound_steps(message: Message, provider: str) -> Iterator[Step]:
+    who = message.author_label if message.author is Author.USER else "Answer"
+    yield message.created_at, f"{who} put into the outbox", "", "ok"
+    if message.attempted_at:
+        yield message.attempted_at, f"Handed to {provider}", f"Attempt {message.attempt}", "ok"
+    if message.sent_at:
+        segments = f"{message.segments} segment{'s' if message.segments != 1 else ''}" if message.segments else ""
+        yield message.sent_at, f"Accepted by {provider}", segments, "ok"
+    if message.delivered_at:
+        yield message.delivered_at, "Delivered", f"{provider} reports it", "ok"
+    last = message.delivered_at or message.sent_at or message.attempted_at or message.created_at
+    if message.state is MessageState.FAILED:
+        yield last, "Not delivered", message.error_text, "failed"
+    elif message.state is MessageState.UNKNOWN:
+        yield last, "Outcome unknown", message.error_text, "failed"
+    elif message.state in _OPEN_MESSAGES:
+        yield last, "Waits to be sent", message.error_text, "waiting"
+
+
+def _failure_step(failure: FailedAttempt) -> Step:
+    again = f" Tried again at {failure.next_attempt_at:%H:%M:%S} UTC." if failure.next_attempt_at else ""
+    title = f"Attempt {failure.attempt} of the {failure.subject} failed"
+    return failure.created_at, title, f"{failure.message}{again}", "failed"
+
+
+def _provider_name(rows: TraceRows, connection_id: UUID) -> str:
+    connection = rows.connections.get(connection_id)
+    return get_manifest(connection.provider).name if connection else "The provider"
+
+
+def _is_finished(rows: TraceRows) -> bool:
+    return not (
+        any(row.state in _OPEN_DELIVERIES for row in rows.deliveries)
+        or any(row.state in _OPEN_TURNS for row in rows.turns)
+        or any(row.state in _OPEN_MESSAGES for row in rows.messages)
+    )

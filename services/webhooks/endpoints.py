@@ -1,0 +1,98 @@
+"""Which connection a webhook address belongs to, and which secrets prove its requests."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from models import Connection, ConnectionStatus, WebhookEndpoint
+from services.connections import find_connections_for_account, webhook_secrets
+from services.kernel.kernel import Kernel
+from services.kernel.secret import Secret
+
+CACHE_SECONDS = 2.0
+CACHE_SIZE = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A connection that may receive webhooks, with what proves them; never kept longer than the cache allows."""
+
+    tenant_id: UUID
+    connection_id: UUID
+    account_id: str
+    secrets: Mapping[str, Secret]
+
+
+class EndpointDirectory:
+    """Looks endpoints up, and remembers the answers for at most :data:`CACHE_SECONDS`.
+
+    A rotated secret or a disconnected account therefore takes effect everywhere within that time.
+    """
+
+    def __init__(self, kernel: Kernel, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._kernel = kernel
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._remembered: dict[tuple[str, ...], tuple[float, tuple[Endpoint, ...]]] = {}
+
+    def by_token(self, *, provider: str, token: str) -> tuple[Endpoint, ...]:
+        """Return the endpoint with this token, or none."""
+        return self._remember(("token", provider, token), lambda: self._find_by_token(provider, token))
+
+    def by_account(self, *, provider: str, account_ids: Sequence[str]) -> tuple[Endpoint, ...]:
+        """Return the endpoints of all connections to one of these external accounts."""
+        names = tuple(sorted(set(account_ids)))
+        return self._remember(("account", provider, *names), lambda: self._find_by_account(provider, names))
+
+    def _remember(
+        self, key: tuple[str, ...], find: Callable[[], tuple[Endpoint, ...]]
+    ) -> tuple[Endpoint, ...]:
+        now = self._monotonic()
+        with self._lock:
+            known = self._remembered.get(key)
+            if known and now < known[0]:
+                return known[1]
+        found = find()
+        with self._lock:
+            if len(self._remembered) >= CACHE_SIZE:
+                self._remembered.clear()
+            self._remembered[key] = (now + CACHE_SECONDS, found)
+        return found
+
+    def _find_by_token(self, provider: str, token: str) -> tuple[Endpoint, ...]:
+        with self._kernel.unscoped_session("webhook endpoint by token") as session:
+            row = session.exec(
+                select(WebhookEndpoint).where(
+                    col(WebhookEndpoint.token) == token, col(WebhookEndpoint.provider) == provider
+                )
+            ).first()
+        return self._open([(row.tenant_id, row.connection_id)]) if row else ()
+
+    def _find_by_account(self, provider: str, account_ids: Sequence[str]) -> tuple[Endpoint, ...]:
+        return self._open(find_connections_for_account(self._kernel, provider=provider, account_ids=account_ids))
+
+    def _open(self, keys: Sequence[tuple[UUID, UUID]]) -> tuple[Endpoint, ...]:
+        endpoints: list[Endpoint] = []
+        for tenant_id, connection_id in keys:
+            with self._kernel.unit_of_work(tenant_id) as work:
+                connection = work.session.exec(
+                    select(Connection).where(
+                        col(Connection.tenant_id) == tenant_id,
+                        col(Connection.id) == connection_id,
+                        col(Connection.status).in_((ConnectionStatus.ACTIVE, ConnectionStatus.NEEDS_REAUTH)),
+                    )
+                ).first()
+                if connection:
+                    endpoints.append(
+                        Endpoint(
+                            tenant_id=tenant_id,
+                            connection_id=connection_id,
+                            account_id=connection.external_account_id,
+                            secrets=webhook_secrets(self._kernel, work, connection),
+                        )
+                    )
+        return tuple(endpoints)

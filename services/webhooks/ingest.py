@@ -1,0 +1,208 @@
+"""From a request to a row: verify on the raw bytes, then store before anybody is told "received"."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from models import DeliveryState, WebhookDelivery
+from services.kernel.db import Wake
+from services.kernel.errors import InvalidInput, NotFound, Unauthenticated
+from services.kernel.ids import new_id
+from services.kernel.kernel import Kernel
+from services.kernel.secret import Secret
+from services.provider_kit.contract import Answer, WebhookKind, WebhookRequest, WebhooksModule
+from services.provider_kit.registry import get_manifest, webhooks
+from services.webhooks.endpoints import Endpoint, EndpointDirectory
+from services.webhooks.refusals import RefusalCounter
+
+_KEPT_HEADERS = re.compile(r"content-type|user-agent|[a-z0-9-]*(retry|timestamp|delivery|idempotency)[a-z0-9-]*")
+_SECRET_HEADERS = re.compile(r"signature|authorization|cookie|secret|api-key")
+OPERATOR_SECRET = "signing_secret"
+
+
+class WrongContentType(InvalidInput):
+    """The provider never sends this type of body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A verified request, ready to be stored."""
+
+    id: UUID
+    tenant_id: UUID
+    connection_id: UUID
+    provider: str
+    kind: str
+    event_type: str
+    dedupe_key: str
+    headers: Mapping[str, str]
+    query: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What became of a request: the answer, and the deliveries to store before it is given."""
+
+    answer: Answer
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A webhook address, taken apart. ``token`` is empty for an address shared by all tenants."""
+
+    provider: str
+    kind: str
+    token: str = ""
+
+
+class Ingest:
+    """The door of the line. One per web process.
+
+    Args:
+        kernel: the process's seams.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._directory = EndpointDirectory(kernel)
+        self.refusals = RefusalCounter(kernel)
+
+    def kind_of(self, address: Address) -> WebhookKind:
+        """Return the kind of webhook an address is for.
+
+        Raises:
+            NotFound: there is no such provider, kind, or shared address.
+        """
+        for kind in get_manifest(address.provider).webhooks:
+            if kind.name == address.kind and (address.token or kind.shared):
+                return kind
+        raise NotFound("There is no such webhook address.")
+
+    def verify(self, address: Address, request: WebhookRequest) -> Verified:
+        """Prove who sent a request, and find the connections it is for.
+
+        Raises:
+            NotFound: nothing is connected under this address.
+            Unauthenticated: the signature, its age or the account is wrong; counted for the admin.
+            InvalidInput: properly signed, but not what the provider sends; counted too.
+        """
+        module = webhooks(address.provider)
+        self._check_content_type(address, request)
+        if address.token:
+            endpoints = self._directory.by_token(provider=address.provider, token=address.token)
+            if not endpoints:
+                raise NotFound("There is no such webhook address.")
+        else:
+            account_ids = module.account_ids(request)
+            endpoints = self._directory.by_account(provider=address.provider, account_ids=account_ids)
+            if not endpoints:
+                return self._answer_for_operator(address, request, module)
+        return self._verify_for(endpoints, address, request, module)
+
+    def store(self, deliveries: Sequence[NewDelivery]) -> None:
+        """Store deliveries in one transaction, then wake workers. What the provider sent before is counted once more.
+
+        When this returns, the rows are durable.
+        """
+        distinct = {(item.connection_id, item.dedupe_key): item for item in reversed(deliveries)}
+        with self._kernel.unscoped_session("webhook inbox: requests that arrive together share a transaction") as session:
+            statement = insert(WebhookDelivery).values([self._row(item) for item in distinct.values()])
+            stored = session.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["tenant_id", "connection_id", "dedupe_key"],
+                    set_={"duplicates": col(WebhookDelivery.duplicates) + 1},
+                ).returning(col(WebhookDelivery.id), col(WebhookDelivery.tenant_id))
+            ).all()
+        ours = {item.id for item in distinct.values()}
+        self._kernel.queue.wake(
+            [Wake("process_delivery", tenant_id, row_id) for row_id, tenant_id in stored if row_id in ours]
+        )
+
+    def _verify_for(
+        self, endpoints: Sequence[Endpoint], address: Address, request: WebhookRequest, module: WebhooksModule
+    ) -> Verified:
+        accepted: list[Endpoint] = []
+        refusal: Unauthenticated | None = None
+        for endpoint in endpoints:
+            try:
+                module.authenticate(request, secrets=endpoint.secrets, now=self._kernel.clock.now())
+                module.check_account(request, account_id=endpoint.account_id)
+            except Unauthenticated as error:
+                self.refusals.count(endpoint, error.code)
+                refusal = error
+            else:
+                accepted.append(endpoint)
+        if not accepted and refusal:
+            raise refusal
+        handshake = module.handshake(request)
+        if handshake:
+            return Verified(answer=handshake)
+        try:
+            deliveries = tuple(self._delivery(endpoint, address, request, module) for endpoint in accepted)
+        except InvalidInput:
+            for endpoint in accepted:
+                self.refusals.count(endpoint, "malformed")
+            raise
+        return Verified(answer=module.answer(request), deliveries=deliveries)
+
+    def _answer_for_operator(self, address: Address, request: WebhookRequest, module: WebhooksModule) -> Verified:
+        """Answer what the operator's app is sent for nobody: set-up challenges, and accounts disconnected since."""
+        app = self._kernel.settings.provider_apps.get(address.provider)
+        secret = Secret(app.signing_secret.get_secret_value() if app else "")
+        module.authenticate(request, secrets={OPERATOR_SECRET: secret}, now=self._kernel.clock.now())
+        return Verified(answer=module.handshake(request) or module.answer(request))
+
+    def _check_content_type(self, address: Address, request: WebhookRequest) -> None:
+        allowed = self.kind_of(address).content_types
+        given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if given not in allowed:
+            raise WrongContentType(f"Send {' or '.join(allowed)}.", field="content-type")
+
+    def _delivery(
+        self, endpoint: Endpoint, address: Address, request: WebhookRequest, module: WebhooksModule
+    ) -> NewDelivery:
+        return NewDelivery(
+            id=new_id(),
+            tenant_id=endpoint.tenant_id,
+            connection_id=endpoint.connection_id,
+            provider=address.provider,
+            kind=address.kind,
+            event_type=module.event_type(request)[:200],
+            dedupe_key=f"{address.kind}:{module.dedupe_key(request)}"[:400],
+            headers={
+                name: value[:500]
+                for name, value in request.headers.items()
+                if _KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.search(name)
+            },
+            query=request.query[:2000],
+            body=request.body,
+        )
+
+    def _row(self, item: NewDelivery) -> dict[str, object]:
+        now = self._kernel.clock.now()
+        return {
+            "tenant_id": item.tenant_id,
+            "id": item.id,
+            "connection_id": item.connection_id,
+            "provider": item.provider,
+            "kind": item.kind,
+            "event_type": item.event_type,
+            "dedupe_key": item.dedupe_key,
+            "headers": dict(item.headers),
+            "query": item.query,
+            "body": item.body,
+            "state": DeliveryState.RECEIVED,
+            "reason": "",
+            "duplicates": 0,
+            "attempt": 0,
+            "trace_id": item.id,
+            "received_at": now,
+            "next_attempt_at": func.clock_timestamp(),
+        }

@@ -1,0 +1,195 @@
+"""From a stored delivery to its effects: events, routing with a reason, contact, conversation, message, turn."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from models import Connection, DeliveryState, WebhookDelivery
+from services import attempts, connections
+from services.conversations import receive_message
+from services.kernel.db import UnitOfWork
+from services.kernel.errors import PatchbayError
+from services.kernel.ids import new_id
+from services.kernel.kernel import Kernel
+from services.kernel.leases import in_seconds
+from services.provider_kit.contract import (
+    ConnectionRevoked,
+    ConsentChanged,
+    Ignored,
+    InboundEvent,
+    MessageReceived,
+    MessageStatusChanged,
+    WebhookRequest,
+)
+from services.provider_kit.registry import webhooks
+from services.routing import route_message
+from services.sending import apply_receipt, record_consent
+from services.turns import add_turn
+from services.webhooks import repository
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What an event takes effect in."""
+
+    work: UnitOfWork
+    connection: Connection
+    delivery: WebhookDelivery
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What came of one event: whether anything changed, and why, in words."""
+
+    reason: str
+    changed: bool = True
+
+
+def process_delivery(kernel: Kernel, *, tenant_id: UUID, delivery_id: UUID) -> None:
+    """Give a delivery its effects, all in one transaction. Running it twice does no harm."""
+    token = new_id()
+    if not _claim(kernel, tenant_id, delivery_id, token):
+        return
+    try:
+        _take_effect(kernel, tenant_id, delivery_id, token)
+    except PatchbayError as error:
+        _record_failure(kernel, tenant_id, delivery_id, token, error)
+    except Exception as error:
+        logger.exception("webhooks.delivery.crashed")
+        _record_failure(kernel, tenant_id, delivery_id, token, error)
+
+
+def _claim(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID) -> bool:
+    """Lease the delivery in a transaction of its own, so that an attempt counts even if it kills the worker."""
+    with kernel.unit_of_work(tenant_id) as work:
+        delivery = repository.lock_processable(work, delivery_id)
+        if delivery is None:
+            return False
+        now = kernel.clock.now()
+        delivery.started_at = delivery.started_at or now
+        if delivery.attempt >= kernel.settings.max_attempts:
+            _end(work, delivery, DeliveryState.DEAD, "Each attempt was cut off before it ended", now)
+            return False
+        delivery.state = DeliveryState.PROCESSING
+        delivery.attempt += 1
+        delivery.lease_token = token
+        delivery.lease_until = in_seconds(kernel.settings.lease_seconds)
+        return True
+
+
+def _take_effect(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID) -> None:
+    with kernel.unit_of_work(tenant_id) as work:
+        delivery = repository.lock_held(work, delivery_id, token)
+        if delivery is None:
+            return
+        connection = repository.get_connection(work, delivery.connection_id)
+        scene = _Scene(work, connection, delivery, kernel.clock.now())
+        effects = [_apply(scene, event) for event in _parse(kernel, connection, delivery)]
+        connections.note_event(work, connection, now=scene.now)
+        changed = any(effect.changed for effect in effects)
+        reason = "; ".join(effect.reason for effect in effects) or "Nothing in it concerns Patchbay"
+        _end(work, delivery, DeliveryState.PROCESSED if changed else DeliveryState.IGNORED, reason, scene.now)
+
+
+def _parse(kernel: Kernel, connection: Connection, delivery: WebhookDelivery) -> list[InboundEvent]:
+    request = WebhookRequest(
+        kind=delivery.kind,
+        url=kernel.settings.public_url,
+        headers=delivery.headers,
+        body=delivery.body,
+        query=delivery.query,
+    )
+    return list(webhooks(delivery.provider).parse(request, settings=connection.settings))
+
+
+def _apply(scene: _Scene, event: InboundEvent) -> _Effect:
+    return _EFFECTS[type(event)](scene, event)
+
+
+def _message_received(scene: _Scene, event: MessageReceived) -> _Effect:
+    if not event.addressed:
+        return _Effect(f"{event.why}: not addressed to the agent", changed=False)
+    route = route_message(scene.work, scene.connection, event)
+    if route.agent is None:
+        return _Effect(route.reason, changed=False)
+    received = receive_message(
+        scene.work,
+        connection=scene.connection,
+        agent=route.agent,
+        event=event,
+        delivery=scene.delivery,
+        now=scene.now,
+    )
+    if not received.is_new:
+        return _Effect("The same message had arrived before", changed=False)
+    scene.work.session.flush()
+    add_turn(
+        scene.work,
+        conversation=received.conversation,
+        agent=route.agent,
+        message=received.message,
+        now=scene.now,
+    )
+    return _Effect(route.reason)
+
+
+def _status_changed(scene: _Scene, event: MessageStatusChanged) -> _Effect:
+    attempt = scene.delivery.attempt
+    return _Effect(
+        apply_receipt(scene.work, connection=scene.connection, event=event, attempt=attempt, now=scene.now)
+    )
+
+
+def _consent_changed(scene: _Scene, event: ConsentChanged) -> _Effect:
+    return _Effect(record_consent(scene.work, connection=scene.connection, event=event, now=scene.now))
+
+
+def _connection_revoked(scene: _Scene, event: ConnectionRevoked) -> _Effect:
+    connections.note_revoked(scene.work, scene.connection, reason=event.reason, now=scene.now)
+    return _Effect(event.reason)
+
+
+def _ignored(_scene: _Scene, event: Ignored) -> _Effect:
+    return _Effect(event.reason, changed=False)
+
+
+_EFFECTS: dict[type[InboundEvent], Callable[[_Scene, InboundEvent], _Effect]] = {
+    MessageReceived: _message_received,
+    MessageStatusChanged: _status_changed,
+    ConsentChanged: _consent_changed,
+    ConnectionRevoked: _connection_revoked,
+    Ignored: _ignored,
+}  # pyright: ignore[reportAssignmentType]
+
+
+def _record_failure(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID, error: Exception) -> None:
+    """Note a failed attempt in a transaction of its own: it must survive the rollback of the effects."""
+    now = kernel.clock.now()
+    with kernel.unit_of_work(tenant_id) as work:
+        delivery = repository.lock_held(work, delivery_id, token)
+        if delivery is None:
+            return
+        seconds = attempts.seconds_until_retry(kernel.settings, error, attempt=delivery.attempt)
+        reason = error.message if isinstance(error, PatchbayError) else "An error in Patchbay"
+        if seconds is None:
+            _end(work, delivery, DeliveryState.DEAD, reason, now)
+        else:
+            delivery.state = DeliveryState.FAILED
+            delivery.reason = reason
+            delivery.next_attempt_at = in_seconds(seconds)
+            delivery.lease_token = delivery.lease_until = None
+        attempts.record_failure(work, delivery, subject="delivery", error=error, retry_seconds=seconds, now=now)
+        work.notify("delivery", delivery.id)
+
+
+def _end(work: UnitOfWork, delivery: WebhookDelivery, state: DeliveryState, reason: str, now: datetime) -> None:
+    delivery.state = state
+    delivery.reason = reason
+    delivery.finished_at = now
+    delivery.lease_token = delivery.lease_until = None
+    work.notify("delivery", delivery.id)

@@ -1,0 +1,1 @@
+"""One thin function a job: ids in, a service does the work."""
