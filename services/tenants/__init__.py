@@ -1,0 +1,45 @@
+"""Tenants, the people in them, what they may do, and what proves who they are."""
+
+from services.tenants.actor import PERMISSIONS, Actor, Permission, require, system_actor
+from services.tenants.api_keys import authenticate_api_key, create_api_key
+from services.tenants.cookie import read_session_token, session_cookie_name
+from services.tenants.limits import SignInLimiter
+from services.tenants.service import get_tenant
+from services.tenants.sessions import (
+    find_actor_by_session,
+    is_setup_link_usable,
+    is_sign_in_link_usable,
+    sign_in,
+    sign_in_with_link,
+    sign_out,
+)
+from services.tenants.setup import bootstrap, create_setup_link, redeem_setup
+from services.tenants.views import BootstrapResult, NewApiKey, SetupForm, SignedIn, TenantView
+
+__all__ = [
+    "PERMISSIONS",
+    "Actor",
+    "BootstrapResult",
+    "NewApiKey",
+    "Permission",
+    "SetupForm",
+    "SignInLimiter",
+    "SignedIn",
+    "TenantView",
+    "authenticate_api_key",
+    "bootstrap",
+    "create_api_key",
+    "create_setup_link",
+    "find_actor_by_session",
+    "get_tenant",
+    "is_setup_link_usable",
+    "is_sign_in_link_usable",
+    "read_session_token",
+    "redeem_setup",
+    "require",
+    "session_cookie_name",
+    "sign_in",
+    "sign_in_with_link",
+    "sign_out",
+    "system_actor",
+]
