@@ -108,6 +108,10 @@ class ExternalAccount:
     details: Mapping[str, str] = field(default_factory=dict[str, str])
     """Facts for the card and for routing, such as ``bot_user_id``; never secret."""
     scopes: tuple[str, ...] = ()
+    identity: str = ""
+    """Whom the credential signs in as, as people there would write it: ``@bri``; empty if it is the account itself."""
+    proof: str = ""
+    """The provider's name of the call that proved the credential: ``auth.test``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,8 @@ def verify_credentials(client: SlackClient) -> ExternalAccount:
         name=text_of(answer.get("team")) or team_id,
         details={name: value for name, value in details.items() if value},
         scopes=tuple(scope.strip() for scope in granted.split(",") if scope.strip()),
+        identity=f"@{details['bot_name']}" if details["bot_name"] else "",
+        proof="auth.test",
     )
 
 

@@ -121,6 +121,7 @@ def verify_credentials(client: TwilioClient) -> ExternalAccount:
         id=account.sid,
         name=str(account.friendly_name or account.sid),
         details={"account_type": str(account.type)} if account.type else {},
+        proof="account look-up",
     )
 
 
@@ -144,13 +145,14 @@ def check_answer(response: OutboundResponse) -> None:
     Raises:
         NeedsReauth, RetryLater, Refused
     """
+    succeeded = 200 <= response.status < 300
     try:
         answer: Mapping[str, object] = parse_json(response.body) if response.body else {}
     except InvalidInput:
         answer = {}
-        if response.status < 400:
+        if succeeded:
             raise _unreadable(response.status) from None
-    if response.status < 400:
+    if succeeded:
         return
     code = answer.get("code")
     _raise_for_code(code if isinstance(code, int) else 0, response)

@@ -1,0 +1,158 @@
+"""Opens a connection's secrets for the length of one call, and says which addresses are whose."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from models import Connection
+from services import vault
+from services.connections import repository
+from services.kernel.db import UnitOfWork
+from services.kernel.errors import ConfigurationError
+from services.kernel.kernel import Kernel
+from services.kernel.secret import Secret
+from services.kernel.settings import ProviderApp, Settings
+from services.provider_kit import registry
+from services.provider_kit.contract import Capability, ProviderContext, ProviderManifest
+
+CREDENTIAL_TABLE = "credential"
+CREDENTIAL_COLUMN = "sealed"
+OPERATOR_SECRET = "signing_secret"
+"""Name under which a provider's webhooks find the secret of the operator's app."""
+
+
+def addresses(settings: Settings, manifest: ProviderManifest) -> dict[str, str]:
+    """Return the provider's addresses in force, by the manifest's names.
+
+    Raises:
+        ConfigurationError: an address carries a user name or password.
+    """
+    found = {
+        name: settings.provider_url(manifest.slug, name, default=url.default) for name, url in manifest.urls.items()
+    }
+    for name, address in found.items():
+        if "@" in urlsplit(address).netloc:
+            raise ConfigurationError(
+                f"PATCHBAY_{manifest.slug}_{name}_URL".upper() + " must not contain a user name or password."
+            )
+    return found
+
+
+def build_context(
+    kernel: Kernel, manifest: ProviderManifest, *, secrets: Mapping[str, Secret], settings: Mapping[str, str]
+) -> ProviderContext:
+    """Return what the provider's client is built from; lives for one call."""
+    return ProviderContext(
+        http=kernel.http,
+        urls=addresses(kernel.settings, manifest),
+        secrets=secrets,
+        settings=settings,
+        public_url=kernel.settings.public_url,
+    )
+
+
+def provider_context(kernel: Kernel, work: UnitOfWork, connection: Connection) -> ProviderContext:
+    """Open a connection's secrets for one call.
+
+    The context outlives the transaction: take it, end the unit of work, then call the provider.
+    """
+    return build_context(
+        kernel,
+        registry.get_manifest(connection.provider),
+        secrets=open_secrets(kernel, work, connection),
+        settings=dict(connection.settings),
+    )
+
+
+def open_client(kernel: Kernel, work: UnitOfWork, connection: Connection) -> Any:
+    """Return the provider's client for a connection, ready to call.
+
+    Raises:
+        NeedsReauth: the connection holds no credential.
+    """
+    context = provider_context(kernel, work, connection)
+    return registry.client(connection.provider).build_client(context)
+
+
+def open_secrets(kernel: Kernel, work: UnitOfWork, connection: Connection) -> dict[str, Secret]:
+    """Return a connection's own secrets by name."""
+    credentials = repository.list_credentials(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
+    return {
+        credential.name: vault.reveal(
+            work,
+            kernel,
+            table=CREDENTIAL_TABLE,
+            column=CREDENTIAL_COLUMN,
+            row_id=credential.id,
+            sealed=credential.sealed,
+        )
+        for credential in credentials
+    }
+
+
+def webhook_secrets(kernel: Kernel, work: UnitOfWork, connection: Connection) -> Mapping[str, Secret]:
+    """Return what a webhook's signature is checked with: the operator's app's secret, or the connection's own.
+
+    Returns:
+        Secrets by name; empty if there are none, and then the provider's module refuses every request.
+    """
+    if not connection.uses_operator_app:
+        return open_secrets(kernel, work, connection)
+    app = find_operator_app(kernel.settings, connection.provider)
+    return operator_secrets(app) if app else {}
+
+
+def find_operator_app(settings: Settings, provider: str) -> ProviderApp | None:
+    """Return the app that the operator registered at a provider, if its id and secret are set."""
+    app = settings.provider_apps.get(provider)
+    return app if app and app.client_id.strip() and app.client_secret.get_secret_value().strip() else None
+
+
+def operator_secrets(app: ProviderApp) -> dict[str, Secret]:
+    """Return the secrets that the operator's app signs webhooks with."""
+    secret = Secret(app.signing_secret.get_secret_value())
+    return {OPERATOR_SECRET: secret} if secret else {}
+
+
+def endpoint_url(settings: Settings, *, provider: str, token: str, kind: str) -> str:
+    """Return the address of one kind of webhook of one endpoint."""
+    return f"{settings.public_url}/api/ai-agents/webhooks/{provider}/{token}/{kind}"
+
+
+def shared_endpoint_url(settings: Settings, *, provider: str, kind: str) -> str:
+    """Return the address that the operator's app calls for all tenants."""
+    return f"{settings.public_url}/api/ai-agents/webhooks/{provider}/{kind}"
+
+
+def webhook_urls(kernel: Kernel, work: UnitOfWork, connection: Connection) -> dict[str, str]:
+    """Return webhook kind → address of a connection's own endpoint; empty if it has none."""
+    manifest = registry.get_manifest(connection.provider)
+    endpoints = repository.list_endpoints(work.session, tenant_id=work.tenant_id, connection_ids=[connection.id])
+    if not endpoints or Capability.WEBHOOKS not in manifest.capabilities:
+        return {}
+    return {
+        kind.name: endpoint_url(
+            kernel.settings, provider=connection.provider, token=endpoints[-1].token, kind=kind.name
+        )
+        for kind in manifest.webhooks
+    }
+
+
+def webhook_url(kernel: Kernel, work: UnitOfWork, connection: Connection, *, kind: str) -> str:
+    """Return the address of one kind of webhook of a connection; empty if the provider has no such kind."""
+    return webhook_urls(kernel, work, connection).get(kind, "")
+
+
+def find_connections_for_account(
+    kernel: Kernel, *, provider: str, account_ids: Collection[str]
+) -> Sequence[tuple[UUID, UUID]]:
+    """Return (tenant id, connection id) of what a request to a shared address may be about.
+
+    The account ids come from a request that nothing has proven yet: a candidate counts only after the signature has
+    been checked with its own secret.
+    """
+    if not account_ids:
+        return ()
+    with kernel.unscoped_session("connections of an external account") as session:
+        return repository.list_account_connections(session, provider=provider, account_ids=account_ids)

@@ -1,0 +1,313 @@
+"""All statements on connections. Each binds the tenant; those across tenants say so and are listed."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, case, delete, func, literal, text, update
+from sqlmodel import Session, col, select
+
+from models import (
+    Agent,
+    Connection,
+    ConnectionCheck,
+    ConnectionStatus,
+    Credential,
+    OAuthAttempt,
+    PhoneNumber,
+    WebhookEndpoint,
+    WebhookRefusal,
+)
+
+_MAX_CANDIDATES = 100
+IN_USE = (ConnectionStatus.ACTIVE, ConnectionStatus.DISABLED)
+"""Statuses in which the account counts as connected; the others are repaired by connecting it again."""
+
+
+def list_connections(
+    session: Session,
+    *,
+    tenant_id: UUID,
+    agent_id: UUID | None = None,
+    provider: str | None = None,
+    connection_id: UUID | None = None,
+) -> Sequence[tuple[Connection, str | None]]:
+    """Return connections with their agents' names, the oldest first."""
+    statement = (
+        select(Connection, col(Agent.name))
+        .outerjoin(
+            Agent,
+            and_(col(Agent.tenant_id) == col(Connection.tenant_id), col(Agent.id) == col(Connection.agent_id)),
+        )
+        .where(col(Connection.tenant_id) == tenant_id)
+        .order_by(col(Connection.id))
+    )
+    if agent_id is not None:
+        statement = statement.where(col(Connection.agent_id) == agent_id)
+    if provider is not None:
+        statement = statement.where(col(Connection.provider) == provider)
+    if connection_id is not None:
+        statement = statement.where(col(Connection.id) == connection_id)
+    return session.exec(statement).all()
+
+
+def find_connection(
+    session: Session, *, tenant_id: UUID, connection_id: UUID, for_update: bool = False
+) -> Connection | None:
+    """Return a connection, locked until the end of the transaction if ``for_update``."""
+    statement = select(Connection).where(col(Connection.tenant_id) == tenant_id, col(Connection.id) == connection_id)
+    if for_update:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return session.exec(statement).first()
+
+
+def find_connections_of_account(
+    session: Session, *, tenant_id: UUID, provider: str, external_account_id: str, agent_id: UUID | None
+) -> Sequence[Connection]:
+    """Return the connections of one external account for one agent, or for the whole tenant, the newest first."""
+    statement = (
+        select(Connection)
+        .where(
+            col(Connection.tenant_id) == tenant_id,
+            col(Connection.provider) == provider,
+            col(Connection.external_account_id) == external_account_id,
+            col(Connection.agent_id).is_(None) if agent_id is None else col(Connection.agent_id) == agent_id,
+        )
+        .order_by(col(Connection.id).desc())
+    )
+    return session.exec(statement).all()
+
+
+def lock_account(session: Session, *, key: str) -> None:
+    """Let nobody else connect the same account until the end of the transaction."""
+    session.connection().execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+def find_agent_name(session: Session, *, tenant_id: UUID, agent_id: UUID) -> str | None:
+    """Return an agent's name."""
+    statement = select(col(Agent.name)).where(col(Agent.tenant_id) == tenant_id, col(Agent.id) == agent_id)
+    return session.exec(statement).first()
+
+
+def count_connections(session: Session, *, tenant_id: UUID, agent_id: UUID | None) -> dict[str, int]:
+    """Return provider → number of connections that are not revoked."""
+    statement = (
+        select(col(Connection.provider), func.count())
+        .where(col(Connection.tenant_id) == tenant_id, col(Connection.status) != ConnectionStatus.REVOKED)
+        .group_by(col(Connection.provider))
+    )
+    if agent_id is not None:
+        statement = statement.where(col(Connection.agent_id) == agent_id)
+    return dict(session.exec(statement).all())
+
+
+def list_credentials(session: Session, *, tenant_id: UUID, connection_id: UUID) -> Sequence[Credential]:
+    """Return a connection's sealed secrets."""
+    statement = select(Credential).where(
+        col(Credential.tenant_id) == tenant_id, col(Credential.connection_id) == connection_id
+    )
+    return session.exec(statement).all()
+
+
+def list_hints(
+    session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]
+) -> Sequence[tuple[UUID, str, str]]:
+    """Return (connection id, name, hint) of stored secrets, without the secrets."""
+    statement = (
+        select(col(Credential.connection_id), col(Credential.name), col(Credential.hint))
+        .where(col(Credential.tenant_id) == tenant_id, col(Credential.connection_id).in_(connection_ids))
+        .order_by(col(Credential.name))
+    )
+    return session.exec(statement).all()
+
+
+def list_endpoints(session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]) -> Sequence[WebhookEndpoint]:
+    """Return the webhook endpoints of connections."""
+    statement = (
+        select(WebhookEndpoint)
+        .where(col(WebhookEndpoint.tenant_id) == tenant_id, col(WebhookEndpoint.connection_id).in_(connection_ids))
+        .order_by(col(WebhookEndpoint.id))
+    )
+    return session.exec(statement).all()
+
+
+def list_last_checks(
+    session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]
+) -> Sequence[ConnectionCheck]:
+    """Return the latest test of each connection."""
+    statement = (
+        select(ConnectionCheck)
+        .where(col(ConnectionCheck.tenant_id) == tenant_id, col(ConnectionCheck.connection_id).in_(connection_ids))
+        .distinct(col(ConnectionCheck.connection_id))
+        .order_by(col(ConnectionCheck.connection_id), col(ConnectionCheck.id).desc())
+    )
+    return session.exec(statement).all()
+
+
+def list_numbers(
+    session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]
+) -> Sequence[tuple[PhoneNumber, str | None]]:
+    """Return the numbers of connections with their agents' names."""
+    statement = (
+        select(PhoneNumber, col(Agent.name))
+        .outerjoin(
+            Agent,
+            and_(col(Agent.tenant_id) == col(PhoneNumber.tenant_id), col(Agent.id) == col(PhoneNumber.agent_id)),
+        )
+        .where(col(PhoneNumber.tenant_id) == tenant_id, col(PhoneNumber.connection_id).in_(connection_ids))
+        .order_by(col(PhoneNumber.number))
+    )
+    return session.exec(statement).all()
+
+
+def find_number(session: Session, *, tenant_id: UUID, connection_id: UUID, number_id: UUID) -> PhoneNumber | None:
+    """Return one of a connection's numbers."""
+    statement = select(PhoneNumber).where(
+        col(PhoneNumber.tenant_id) == tenant_id,
+        col(PhoneNumber.connection_id) == connection_id,
+        col(PhoneNumber.id) == number_id,
+    )
+    return session.exec(statement).first()
+
+
+def list_refusals(
+    session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID], since: datetime
+) -> Sequence[tuple[UUID, str, int, datetime]]:
+    """Return (connection id, reason, count, last time) of refused webhooks since then."""
+    total, last = func.sum(col(WebhookRefusal.count)), func.max(col(WebhookRefusal.last_at))
+    statement = (
+        select(col(WebhookRefusal.connection_id), col(WebhookRefusal.reason), total, last)
+        .where(
+            col(WebhookRefusal.tenant_id) == tenant_id,
+            col(WebhookRefusal.connection_id).in_(connection_ids),
+            col(WebhookRefusal.last_at) >= since,
+        )
+        .group_by(col(WebhookRefusal.connection_id), col(WebhookRefusal.reason))
+        .order_by(last.desc())
+    )
+    return session.exec(statement).all()
+
+
+def delete_credentials(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
+    """Forget a connection's secrets."""
+    _run(
+        session,
+        delete(Credential).where(
+            col(Credential.tenant_id) == tenant_id, col(Credential.connection_id) == connection_id
+        ),
+    )
+
+
+def delete_endpoints(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
+    """Close a connection's addresses."""
+    _run(
+        session,
+        delete(WebhookEndpoint).where(
+            col(WebhookEndpoint.tenant_id) == tenant_id, col(WebhookEndpoint.connection_id) == connection_id
+        ),
+    )
+
+
+def release_numbers(session: Session, *, tenant_id: UUID, connection_id: UUID, now: datetime) -> None:
+    """Take a connection's numbers from their agents."""
+    _run(
+        session,
+        update(PhoneNumber)
+        .where(
+            col(PhoneNumber.tenant_id) == tenant_id,
+            col(PhoneNumber.connection_id) == connection_id,
+            col(PhoneNumber.agent_id).is_not(None),
+        )
+        .values(agent_id=None, updated_at=now),
+    )
+
+
+def count_failure(
+    session: Session, *, tenant_id: UUID, connection_id: UUID, message: str, needs_reauth: bool, now: datetime
+) -> None:
+    """Add a failure in one statement: a worker's copy of the row may be older than a disconnect."""
+    values: dict[str, Any] = {
+        "error_count": col(Connection.error_count) + 1,
+        "last_error": message,
+        "last_error_at": now,
+        "updated_at": now,
+    }
+    if needs_reauth:
+        values["status"] = case(
+            (col(Connection.status) == ConnectionStatus.ACTIVE, literal(ConnectionStatus.NEEDS_REAUTH.value)),
+            else_=col(Connection.status),
+        )
+    _run(
+        session,
+        update(Connection)
+        .where(col(Connection.tenant_id) == tenant_id, col(Connection.id) == connection_id)
+        .values(**values),
+    )
+
+
+def clear_failures(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
+    """Put a connection right again: a call went through, so the credential is good."""
+    _run(
+        session,
+        update(Connection)
+        .where(col(Connection.tenant_id) == tenant_id, col(Connection.id) == connection_id)
+        .values(
+            error_count=0,
+            last_error="",
+            status=case(
+                (col(Connection.status) == ConnectionStatus.NEEDS_REAUTH, literal(ConnectionStatus.ACTIVE.value)),
+                else_=col(Connection.status),
+            ),
+        ),
+    )
+
+
+def stamp_event(session: Session, *, tenant_id: UUID, connection_id: UUID, now: datetime) -> None:
+    """Remember when the provider last reached us."""
+    _run(
+        session,
+        update(Connection)
+        .where(col(Connection.tenant_id) == tenant_id, col(Connection.id) == connection_id)
+        .values(last_event_at=now),
+    )
+
+
+def lock_attempt(session: Session, *, tenant_id: UUID, attempt_id: UUID) -> OAuthAttempt | None:
+    """Return an OAuth attempt, locked until the end of the transaction."""
+    statement = (
+        select(OAuthAttempt)
+        .where(col(OAuthAttempt.tenant_id) == tenant_id, col(OAuthAttempt.id) == attempt_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return session.exec(statement).first()
+
+
+def find_attempt_by_state(session: Session, *, state_hash: str) -> tuple[UUID, UUID] | None:
+    """Return (tenant id, id) of the attempt with this state; runs unscoped, as the state is all we are given."""
+    statement = select(col(OAuthAttempt.tenant_id), col(OAuthAttempt.id)).where(
+        col(OAuthAttempt.state_hash) == state_hash
+    )
+    return session.exec(statement).first()
+
+
+def list_account_connections(
+    session: Session, *, provider: str, account_ids: Collection[str]
+) -> Sequence[tuple[UUID, UUID]]:
+    """Return (tenant id, id) of the connections, of any tenant, to one of these external accounts; runs unscoped."""
+    statement = (
+        select(col(Connection.tenant_id), col(Connection.id))
+        .where(
+            col(Connection.provider) == provider,
+            col(Connection.external_account_id).in_(account_ids),
+            col(Connection.status).in_((ConnectionStatus.ACTIVE, ConnectionStatus.NEEDS_REAUTH)),
+        )
+        .order_by(col(Connection.id))
+        .limit(_MAX_CANDIDATES)
+    )
+    return session.exec(statement).all()
+
+
+def _run(session: Session, statement: Any) -> None:
+    session.execute(statement)  # pyright: ignore[reportDeprecated]
