@@ -1,0 +1,218 @@
+"""The console script ``patchbay``: one sub-command per process and per errand."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from services.kernel.errors import ConfigurationError, Conflict, PatchbayError
+from services.kernel.log import configure_logging
+from services.kernel.settings import Settings
+
+Arguments = argparse.Namespace
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command and return the exit code: 0 done, 1 refused, 2 not set up as it must be."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.action(arguments)
+    except ConfigurationError as error:
+        print(f"patchbay: {error}", file=sys.stderr)
+        return 2
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            print(f"patchbay: {f'PATCHBAY_{name}: ' if name else ''}{problem['msg']}", file=sys.stderr)
+        return 2
+    except PatchbayError as error:
+        print(f"patchbay: {error.message}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="patchbay", description="Wire AI agents to the channels people use.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(name: str, action: Callable[[Arguments], int], summary: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.set_defaults(action=action)
+        return command
+
+    run = add("run", _run, "Start everything on this machine and watch over it.")
+    run.add_argument("--began", type=float, default=0.0, help=argparse.SUPPRESS)
+    web = add("web", _web, "Serve pages, API and webhooks.")
+    web.add_argument("--only", choices=["webhooks"], help="serve only this part")
+    worker = add("worker", _worker, "Run the jobs that webhooks and people cause.")
+    worker.add_argument("--number", default="", help=argparse.SUPPRESS)
+    add("scheduler", _scheduler, "Sweep for work that nobody was woken for; run exactly one.")
+    add("sandbox", _sandbox, "Play the providers on this machine; never in production.")
+    migrate = add("migrate", _migrate, "Bring the database up to date.")
+    migrate.add_argument(
+        "--setup-link", action="store_true", help="also make a one-time set-up link if nobody has an account yet"
+    )
+    migrate.add_argument("--json", action="store_true", help="answer in JSON")
+    bootstrap = add("bootstrap", _bootstrap, "Create the first owner, a tenant and an API key, for automation.")
+    bootstrap.add_argument("--email", required=True, help="the owner's address")
+    bootstrap.add_argument("--tenant", required=True, help="the tenant's name")
+    bootstrap.add_argument("--json", action="store_true", help="answer in JSON")
+    provider = add("new-provider", _new_provider, "Write the files of a new provider, with tests that pass.")
+    provider.add_argument("slug", help="lower case letters, digits and underscores, such as discord")
+    return parser
+
+
+# Processes
+
+
+def _run(arguments: Arguments) -> int:
+    from workers.runtime import supervisor
+
+    settings = _settings("run")
+    supervisor.run(settings, began=arguments.began or time.time())
+    return 0
+
+
+def _web(arguments: Arguments) -> int:
+    from workers.runtime import web
+
+    with _beside_running_product():
+        web.run(_settings("web"), only_webhooks=arguments.only == "webhooks")
+    return 0
+
+
+def _worker(arguments: Arguments) -> int:
+    with _beside_running_product():
+        settings = _settings(f"worker-{arguments.number}" if arguments.number else "worker")
+        from workers.runtime import worker
+
+        worker.run(settings)
+    return 0
+
+
+def _scheduler(_arguments: Arguments) -> int:
+    with _beside_running_product():
+        settings = _settings("scheduler")
+        from workers.runtime import scheduler
+
+        scheduler.run(settings)
+    return 0
+
+
+def _sandbox(_arguments: Arguments) -> int:
+    from workers.runtime import web
+
+    web.run_sandbox(_settings("sandbox"))
+    return 0
+
+
+# Errands
+
+
+def _migrate(arguments: Arguments) -> int:
+    from workers.runtime import migration
+
+    with _beside_running_product(or_start_servers=True):
+        settings = _settings("migrate")
+        revision = migration.upgrade(settings)
+        setup_link = ""
+        if arguments.setup_link:
+            from services import tenants
+            from workers.runtime.context import process_kernel
+
+            with contextlib.suppress(Conflict):  # somebody has an account: there is nothing to set up
+                setup_link = tenants.create_setup_link(process_kernel())
+    _answer({"revision": revision, "setup_link": setup_link}, as_json=arguments.json)
+    return 0
+
+
+def _bootstrap(arguments: Arguments) -> int:
+    with _beside_running_product(or_start_servers=True):
+        _settings("bootstrap")
+        from services import tenants
+        from workers.runtime.context import process_kernel
+
+        result = tenants.bootstrap(process_kernel(), email=arguments.email, tenant=arguments.tenant)
+    answer = {
+        "tenant_id": str(result.tenant_id),
+        "user_id": str(result.user_id),
+        "api_key": result.api_key.reveal(),
+        "sign_in_link": result.sign_in_link,
+    }
+    _answer(answer, as_json=arguments.json)
+    return 0
+
+
+def _new_provider(arguments: Arguments) -> int:
+    from services.devtools import scaffold
+
+    for path in scaffold.create_provider(arguments.slug, root=Path.cwd()):
+        print(path)
+    return 0
+
+
+def _settings(process: str) -> Settings:
+    settings = Settings()
+    configure_logging(settings, process=process)
+    return settings
+
+
+@contextlib.contextmanager
+def _beside_running_product(*, or_start_servers: bool = False) -> Iterator[None]:
+    """Make the addresses of a product that runs on this data folder ours; what the environment sets wins.
+
+    Args:
+        or_start_servers: start the embedded servers for this command if nothing runs and no address is set.
+    """
+    from workers.runtime import data_folder
+
+    settings = Settings()
+    if settings.database_url and settings.redis_url:
+        yield
+        return
+    running = data_folder.find_running(settings.data_dir)
+    if running is not None:
+        _adopt(dict(running.environment))
+        yield
+    elif or_start_servers:
+        from workers.runtime.embedded import embedded_servers
+
+        with embedded_servers(settings.data_dir) as urls:
+            _adopt(
+                {
+                    "PATCHBAY_DATABASE_URL": urls.database_url,
+                    "PATCHBAY_DATABASE_OWNER_URL": urls.database_owner_url,
+                    "PATCHBAY_REDIS_URL": urls.redis_url,
+                }
+            )
+            yield
+    else:
+        raise ConfigurationError(
+            "PATCHBAY_DATABASE_URL and PATCHBAY_REDIS_URL are not set, and no `patchbay run` is running on "
+            f"{settings.data_dir.absolute()}. Start it, or set both."
+        )
+
+
+def _adopt(environment: dict[str, str]) -> None:
+    # The one place that writes the environment: before settings are read, in a process that does one errand.
+    for name, value in environment.items():
+        if not os.environ.get(name):
+            os.environ[name] = value
+
+
+def _answer(result: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result))
+        return
+    for name, value in result.items():
+        if value:
+            print(f"{name.replace('_', ' ')}: {value}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

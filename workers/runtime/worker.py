@@ -1,0 +1,133 @@
+"""The worker process: takes wake-ups from the queue and runs their jobs, one after the other, without forking."""
+
+import importlib
+import logging
+import pkgutil
+import signal
+import threading
+from types import FrameType, TracebackType
+
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.registry import StartedJobRegistry
+from rq.serializers import JSONSerializer
+
+import workers.jobs
+from services.kernel.log import get_logger
+from services.kernel.queue import QUEUE_NAME
+from services.kernel.settings import Settings
+from workers.runtime.context import process_kernel
+from workers.runtime.outage import Outage
+
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+
+log = get_logger(__name__)
+
+
+class PatchbayWorker(SimpleWorker):
+    """RQ's worker without forks, which sits out an outage of Redis and reports it once."""
+
+    max_connection_wait_time = 2.0  # RQ waits up to 60 s, which would delay work long after Redis is back
+
+    def __init__(self, connection: Redis, *, outage: Outage) -> None:
+        super().__init__(
+            [QUEUE_NAME],
+            connection=connection,
+            serializer=JSONSerializer,
+            exception_handlers=[log_failed_job],
+            disable_default_exception_handler=False,
+            log_job_description=False,
+        )
+        self.is_stopping = False
+        self._outage = outage
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Tell Redis that we live; RQ does so before every attempt to take a job."""
+        try:
+            super().heartbeat(timeout, pipeline)
+        except RedisConnectionError as error:
+            self._outage.note_down(error)
+            raise
+        self._outage.note_up()
+
+    def handle_job_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        started_job_registry: StartedJobRegistry | None = None,
+        exc_string: str = "",
+    ) -> None:
+        """Record the failure without its text: Redis holds ids, not what a job was working on."""
+        super().handle_job_failure(job, queue, started_job_registry=started_job_registry, exc_string="")
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Remember that we are to stop; RQ lets the running job end first."""
+        self.is_stopping = True
+
+
+def log_failed_job(
+    job: Job, _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
+) -> bool:
+    """Log what a job raised; the row it worked on keeps its lease, and the sweeper wakes it again.
+
+    Returns:
+        Whether RQ shall go on handling the failure.
+    """
+    log.error("worker.job.failed", job=job.func_name.split(".")[-2], row_id=job.args[1], exc_info=error)
+    return True
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; a job that has begun is finished first.
+
+    Raises:
+        ConfigurationError: a database, Redis or key is missing.
+    """
+    kernel = process_kernel()
+    load_jobs()
+    # RQ's own lines repeat with every attempt and name addresses; ours say the same once.
+    for name in ("rq.worker", "rq.job"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    stopping = threading.Event()
+    outage = Outage("worker.redis")
+    pause = _FIRST_PAUSE_SECONDS
+    log.info("worker.started")
+    try:
+        while not stopping.is_set():
+            _stop_on_signal(stopping)
+            try:
+                worker = PatchbayWorker(Redis.from_url(settings.redis_url), outage=outage)
+                pause = _FIRST_PAUSE_SECONDS
+                worker.work(logging_level="CRITICAL")
+                if worker.is_stopping:
+                    stopping.set()
+            except (RedisError, OSError) as error:
+                outage.note_down(error)
+            if not stopping.is_set():
+                stopping.wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+    finally:
+        kernel.close()
+        log.info("worker.stopped")
+
+
+def load_jobs() -> list[str]:
+    """Import all jobs, so that the first wake-up of each does not wait for it; return their names."""
+    names = [found.name for found in pkgutil.iter_modules(workers.jobs.__path__)]
+    for name in names:
+        importlib.import_module(f"{workers.jobs.__name__}.{name}")
+    return names
+
+
+def _stop_on_signal(stopping: threading.Event) -> None:
+    # RQ puts its own handlers in place while it works; these serve the pauses in between.
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
