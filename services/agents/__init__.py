@@ -1,0 +1,36 @@
+"""AI agents: what they are, what they know by heart, and who answers for them."""
+
+from services.agents.runner import AgentRunner, HistoryItem, Speaker, TurnReply, TurnRequest
+from services.agents.service import (
+    create_agent,
+    delete_agent,
+    get_agent,
+    list_agents,
+    list_playbook,
+    runner_for,
+    save_playbook,
+    set_status,
+    update_agent,
+)
+from services.agents.views import AgentForm, AgentView, PlaybookDraft, PlaybookEntryView
+
+__all__ = [
+    "AgentForm",
+    "AgentRunner",
+    "AgentView",
+    "HistoryItem",
+    "PlaybookDraft",
+    "PlaybookEntryView",
+    "Speaker",
+    "TurnReply",
+    "TurnRequest",
+    "create_agent",
+    "delete_agent",
+    "get_agent",
+    "list_agents",
+    "list_playbook",
+    "runner_for",
+    "save_playbook",
+    "set_status",
+    "update_agent",
+]

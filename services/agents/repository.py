@@ -1,0 +1,190 @@
+"""Queries on agents, their playbooks, and the full-text search in them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, cast, delete, func, literal, literal_column, select, text
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlmodel import col
+from sqlmodel import select as select_rows
+
+from models import Agent, Connection, ConnectionStatus, Conversation, PhoneNumber, PlaybookEntry, Turn
+from services.agents.matching import Candidate, Word
+from services.agents.views import AgentView, PlaybookEntryView
+from services.kernel.db import UnitOfWork
+
+STOP_WORD_LANGUAGES = ("english", "german", "french", "spanish", "italian", "dutch", "portuguese")
+"""Languages whose stop words are known; PostgreSQL brings a dictionary for each."""
+
+# ts_lexize() answers with an empty array exactly when the word is one of the dictionary's stop words.
+_READ_WORDS = text(
+    "SELECT place, word, (ts_lexize('english_stem', word))[1],"
+    " ARRAY(SELECT language FROM unnest(CAST(:languages AS text[])) AS language"
+    " WHERE ts_lexize(CAST(language || '_stem' AS regdictionary), word) = '{}')"
+    " FROM unnest(CAST(:sentences AS text[])) WITH ORDINALITY AS sentence (body, place),"
+    " unnest(tsvector_to_array(to_tsvector('simple', body))) AS word"
+)
+
+
+def find_agent(work: UnitOfWork, agent_id: UUID, *, lock: bool = False) -> Agent | None:
+    """Return an agent, locked for change if asked."""
+    statement = select_rows(Agent).where(col(Agent.tenant_id) == work.tenant_id, col(Agent.id) == agent_id)
+    return work.session.exec(statement.with_for_update() if lock else statement).first()
+
+
+def is_name_taken(work: UnitOfWork, name: str, *, except_agent_id: UUID) -> bool:
+    """Tell whether another agent has this name, in whatever case."""
+    found = work.session.exec(
+        select_rows(col(Agent.id)).where(
+            col(Agent.tenant_id) == work.tenant_id,
+            func.lower(col(Agent.name)) == func.lower(literal(name)),
+            col(Agent.id) != except_agent_id,
+        )
+    )
+    return found.first() is not None
+
+
+def list_agent_views(work: UnitOfWork, *, agent_id: UUID | None = None) -> tuple[AgentView, ...]:
+    """Return agents by name, or one of them, with their counts, in one statement."""
+    tenant_id = work.tenant_id
+    is_connected = col(Connection.status) != ConnectionStatus.REVOKED
+    statement = (
+        select(
+            col(Agent.id),
+            col(Agent.name),
+            col(Agent.purpose),
+            col(Agent.instructions),
+            col(Agent.model),
+            col(Agent.status),
+            col(Agent.created_at),
+            _count_of(Connection, tenant_id, is_connected).label("connection_count"),
+            _count_of(Conversation, tenant_id).label("conversation_count"),
+            _count_of(PlaybookEntry, tenant_id).label("playbook_count"),
+            _last_answer(tenant_id).label("last_answer_at"),
+        )
+        .where(col(Agent.tenant_id) == tenant_id)
+        .order_by(func.lower(col(Agent.name)), col(Agent.id))
+    )
+    if agent_id is not None:
+        statement = statement.where(col(Agent.id) == agent_id)
+    return tuple(AgentView(**row) for row in work.session.connection().execute(statement).mappings())
+
+
+def count_numbers(work: UnitOfWork, agent_id: UUID) -> int:
+    """Return how many phone numbers the agent answers."""
+    statement = select(func.count()).where(
+        col(PhoneNumber.tenant_id) == work.tenant_id, col(PhoneNumber.agent_id) == agent_id
+    )
+    return work.session.connection().execute(statement).scalar_one()
+
+
+def list_playbook_entries(work: UnitOfWork, agent_id: UUID) -> tuple[PlaybookEntryView, ...]:
+    """Return an agent's entries in their order."""
+    statement = (
+        select(
+            col(PlaybookEntry.id), col(PlaybookEntry.question), col(PlaybookEntry.answer), col(PlaybookEntry.position)
+        )
+        .where(col(PlaybookEntry.tenant_id) == work.tenant_id, col(PlaybookEntry.agent_id) == agent_id)
+        .order_by(col(PlaybookEntry.position))
+    )
+    return tuple(
+        PlaybookEntryView(id=row[0], question=row[1], answer=row[2], position=row[3])
+        for row in work.session.connection().execute(statement)
+    )
+
+
+def replace_playbook_entries(work: UnitOfWork, agent_id: UUID, entries: Sequence[PlaybookEntry]) -> None:
+    """Put these entries in the place of all the agent has."""
+    work.session.connection().execute(
+        delete(PlaybookEntry).where(
+            col(PlaybookEntry.tenant_id) == work.tenant_id, col(PlaybookEntry.agent_id) == agent_id
+        )
+    )
+    work.session.add_all(entries)
+    work.session.flush()
+
+
+def read_words(work: UnitOfWork, sentences: Sequence[str]) -> tuple[tuple[Word, ...], ...]:
+    """Return the words of each sentence as PostgreSQL's text search reads them."""
+    rows = work.session.connection().execute(
+        _READ_WORDS, {"sentences": list(sentences), "languages": list(STOP_WORD_LANGUAGES)}
+    )
+    found: list[list[Word]] = [[] for _ in sentences]
+    for place, word, stem, languages in rows:
+        found[place - 1].append(Word(text=word, stem=stem or word, stop_in=frozenset(languages)))
+    return tuple(map(tuple, found))
+
+
+def list_candidates(work: UnitOfWork, agent_id: UUID, words: Sequence[Word]) -> tuple[Candidate, ...]:
+    """Return the agent's entries whose question shares a word with these, in their order."""
+    query = build_query(words)
+    if not query:
+        return ()
+    statement = (
+        select(
+            col(PlaybookEntry.question),
+            col(PlaybookEntry.answer),
+            _lexemes("a"),
+            _lexemes("b"),
+            _lexemes("c"),
+        )
+        .where(
+            col(PlaybookEntry.tenant_id) == work.tenant_id,
+            col(PlaybookEntry.agent_id) == agent_id,
+            col(PlaybookEntry.search).op("@@")(cast(literal(query), TSQUERY)),
+        )
+        .order_by(col(PlaybookEntry.position))
+    )
+    return tuple(
+        Candidate(
+            question=row[0],
+            answer=row[1],
+            stems=frozenset(row[2]),
+            words=frozenset(row[3]),
+            answer_stems=frozenset(row[4]),
+        )
+        for row in work.session.connection().execute(statement)
+    )
+
+
+def build_query(words: Sequence[Word]) -> str:
+    """Return a text search query for any of these words in a question, by stem or as written.
+
+    A lexeme is quoted (https://www.postgresql.org/docs/current/datatype-textsearch.html), so nothing in it is
+    taken for an operator.
+    """
+    terms = dict.fromkeys(term for word in words for term in ((word.stem, "A"), (word.text, "B")))
+    return " | ".join(f"{_quoted(lexeme)}:{weight}" for lexeme, weight in terms)
+
+
+def _lexemes(weight: str) -> ColumnElement[list[str]]:
+    """Read what the search column holds under one weight; the weights are explained at the column."""
+    return func.tsvector_to_array(func.ts_filter(col(PlaybookEntry.search), literal_column(f"'{{{weight}}}'")))
+
+
+def _quoted(lexeme: str) -> str:
+    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _count_of(
+    table: type[Connection] | type[Conversation] | type[PlaybookEntry], tenant_id: UUID, *more: ColumnElement[bool]
+) -> Any:
+    return (
+        select(func.count())
+        .select_from(table)
+        .where(col(table.tenant_id) == tenant_id, col(table.agent_id) == col(Agent.id), *more)
+        .correlate(Agent)
+        .scalar_subquery()
+    )
+
+
+def _last_answer(tenant_id: UUID) -> ColumnElement[datetime | None]:
+    """Read the end of the index on answered turns, however many there are."""
+    return (
+        select(func.max(col(Turn.finished_at)))
+        .where(col(Turn.tenant_id) == tenant_id, col(Turn.agent_id) == col(Agent.id), col(Turn.reply_id).is_not(None))
+        .correlate(Agent)
+        .scalar_subquery()
+    )
