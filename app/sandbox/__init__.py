@@ -1,1 +1,1 @@
-"""Plays Slack, Twilio and a model on loopback, at wire level, so that Patchbay can be tried and tested without an account."""
+"""Plays Slack, Twilio and a model on loopback, at wire level: Patchbay can be tried and tested without an account."""

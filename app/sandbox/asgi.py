@@ -1,13 +1,14 @@
 """The sandbox's own process: an ASGI application on loopback that plays the providers."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,8 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.sandbox.control import CONTROL_HEADER, control_routes
 from app.sandbox.delivery import Courier
 from app.sandbox.identities import OPERATOR_APP_ID, load_identities, state_path
-from app.sandbox.page import contact_page, static_folder
-from app.sandbox.slack import find_app
+from app.sandbox.page import render, static_folder
+from app.sandbox.slack_call import find_app
 from app.sandbox.state import Store
 from app.sandbox.wire import provider_routes
 from app.sandbox.world import World
@@ -26,7 +27,7 @@ from services.kernel.settings import Settings
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PAGE_HEADERS = (
-    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"content-security-policy", b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
@@ -55,10 +56,13 @@ def build_sandbox(data_dir: Path, *, public_url: str, clock: Clock) -> ASGIApp:
     operator = find_app(store.state.slack, OPERATOR_APP_ID)
     operator.redirect_uris = [f"{public_url}/api/admin/ai-agents/integrations/slack/oauth/callback"]
     operator.events_url = f"{public_url}/api/ai-agents/webhooks/slack/events"
-    world = World(store=store, courier=Courier(store, clock=clock), clock=clock)
+    world = World(store=store, courier=Courier(store, clock=clock), clock=clock, public_url=public_url)
+
+    async def contact(request: Request) -> Response:
+        return HTMLResponse(render("contact.html", public_url=escape(public_url)))
 
     @asynccontextmanager
-    async def lifespan(application: Starlette) -> AsyncIterator[None]:
+    async def lifespan(application: Starlette) -> AsyncGenerator[None]:
         world.courier.resume()
         try:
             yield
@@ -67,7 +71,7 @@ def build_sandbox(data_dir: Path, *, public_url: str, clock: Clock) -> ASGIApp:
             store.flush()
 
     routes: Sequence[BaseRoute] = (
-        Route("/", contact_page, methods=["GET"]),
+        Route("/", contact, methods=["GET"]),
         Route("/healthz", _healthz, methods=["GET"]),
         *control_routes(world),
         *provider_routes(world),

@@ -1,7 +1,7 @@
 """The control API: plays the contacts, makes things go wrong, and shows what happened. JSON, for page and tests."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -10,28 +10,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.sandbox import slack, twilio
+from app.sandbox import slack, twilio_messages
 from app.sandbox.delivery import Forgery
 from app.sandbox.faults import KINDS
-from app.sandbox.identities import OPERATOR_APP_ID, OWN_APP_IDS, PHONES, new_state
-from app.sandbox.state import (
-    Delivery,
-    Fault,
-    JsonObject,
-    Pace,
-    SlackApp,
-    SlackInstallation,
-    SlackMessage,
-    SlackTeam,
-    TwilioAccount,
-    TwilioNumber,
-)
+from app.sandbox.identities import OPERATOR_APP_ID, OWN_APP_IDS, new_state
+from app.sandbox.show import Answer, show_ledger, show_state, show_threads
+from app.sandbox.slack_call import find_app, find_team, next_ts, open_dm
+from app.sandbox.slack_messages import events_of_message
+from app.sandbox.state import Fault, JsonObject, Pace, SlackInstallation, SlackMessage, TwilioAccount, TwilioNumber
 from app.sandbox.world import World
 
 CONTROL_HEADER = "x-sandbox"
 """Must be sent with every control request: a page of another origin cannot, without asking first."""
-
 _WAIT_LIMIT_SECONDS = 2.0
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 class ControlError(Exception):
@@ -107,10 +100,6 @@ class Reset(_Body):
     identities: bool = False
 
 
-Parsed = TypeVar("Parsed", bound=BaseModel)
-Answer = Mapping[str, object]
-
-
 def control_routes(world: World) -> Sequence[BaseRoute]:
     """Return the control API's routes."""
 
@@ -138,9 +127,9 @@ def control_routes(world: World) -> Sequence[BaseRoute]:
         return Route(f"/control{path}", endpoint, methods=["GET"])
 
     return (
-        get("/state", _show_state),
-        get("/ledger", _show_ledger),
-        get("/threads", _show_threads),
+        get("/state", show_state),
+        get("/ledger", show_ledger),
+        get("/threads", show_threads),
         post("/slack/message", SlackWrite, _write_slack),
         post("/slack/uninstall", SlackPlace, _uninstall),
         post("/slack/revoke", SlackPlace, _revoke),
@@ -174,18 +163,18 @@ def _installation(world: World, *, app: str, team: str) -> SlackInstallation:
 
 
 def _events_url(world: World, installation: SlackInstallation) -> str:
-    return slack.find_app(world.store.state.slack, installation.app_id).events_url
+    return find_app(world.store.state.slack, installation.app_id).events_url
 
 
 async def _write_slack(world: World, body: SlackWrite) -> Answer:
     state = world.store.state.slack
     installation = _installation(world, app=body.app, team=body.team)
-    team, app = slack.find_team(state, installation.team_id), slack.find_app(state, installation.app_id)
+    team, app = find_team(state, installation.team_id), find_app(state, installation.app_id)
     person = next((user for user in team.users if body.user.lower() in {user.id.lower(), user.name}), None)
     if person is None:
         raise ControlError(f"There is no {body.user} in {team.name}.")
     if body.dm:
-        channel = slack.open_dm(team, user=person.id, bot=app.bot_user_id)
+        channel = open_dm(team, user=person.id, bot=app.bot_user_id)
     else:
         names = {name: item for item in team.channels.values() for name in (item.id, item.name, f"#{item.name}")}
         found = names.get(body.channel)
@@ -196,14 +185,14 @@ async def _write_slack(world: World, body: SlackWrite) -> Answer:
     if body.thread_ts and all(item.ts != body.thread_ts for item in messages):
         raise ControlError("There is no such message to reply to.")
     message = SlackMessage(
-        ts=slack.next_ts(state, now=world.now()),
+        ts=next_ts(state, now=world.now()),
         user=person.id,
         text=f"<@{app.bot_user_id}> {body.text}" if body.mention else body.text,
         thread_ts=body.thread_ts,
         client_msg_id=secrets.token_hex(16),
     )
     messages.append(message)
-    events = slack.events_of_message(state, team=team, channel=channel, message=message)
+    events = events_of_message(state, team=team, channel=channel, message=message)
     return {
         "ts": message.ts,
         "channel": channel.id,
@@ -228,8 +217,8 @@ async def _revoke(world: World, body: SlackPlace) -> Answer:
 async def _invite(world: World, body: SlackPlace) -> Answer:
     state = world.store.state.slack
     installation = _installation(world, app=body.app, team=body.team)
-    bot = slack.find_app(state, installation.app_id).bot_user_id
-    channel = slack.find_team(state, installation.team_id).channels.get(body.channel)
+    bot = find_app(state, installation.app_id).bot_user_id
+    channel = find_team(state, installation.team_id).channels.get(body.channel)
     if channel is None:
         raise ControlError(f"There is no channel {body.channel or '(none given)'}.")
     if bot not in channel.members:
@@ -261,7 +250,7 @@ def _find_number(world: World, phone_number: str) -> tuple[TwilioAccount, Twilio
 
 async def _write_sms(world: World, body: SmsWrite) -> Answer:
     account, number = _find_number(world, body.to)
-    message = twilio.receive(account, sender=body.sender, number=number, body=body.body, now=world.now())
+    message = twilio_messages.receive(account, sender=body.sender, number=number, body=body.body, now=world.now())
     delivery = world.courier.send_inbound(account, number, message)
     return {"sid": message.sid, "account_sid": account.sid, "event_ids": [delivery] if delivery else []}
 
@@ -272,7 +261,7 @@ async def _set_outcome(world: World, body: SmsOutcome) -> Answer:
 
 
 async def _script(world: World, body: Script) -> Answer:
-    replies = [{"content": reply} if isinstance(reply, str) else reply for reply in body.replies]
+    replies: list[JsonObject] = [{"content": item} if isinstance(item, str) else item for item in body.replies]
     world.store.state.model.scripted.extend(replies)
     return {"waiting": len(world.store.state.model.scripted)}
 
@@ -325,117 +314,3 @@ async def _reset(world: World, body: Reset) -> Answer:
     state.deliveries.clear()
     state.calls.clear()
     return {}
-
-
-def _show_ledger(world: World) -> Answer:
-    state = world.store.state
-    return {
-        "accepted": [item.model_dump() for item in state.accepted],
-        "deliveries": [item.model_dump() for item in state.deliveries],
-        "calls": dict(state.calls),
-    }
-
-
-def _show_state(world: World) -> Answer:
-    """Return what the page shows: places to write to, and the keys to paste."""
-    state = world.store.state
-    return {
-        "workspaces": [_show_team(world, team) for team in state.slack.teams],
-        "apps": [_show_app(world, app) for app in state.slack.apps],
-        "twilio": [_show_account(account) for account in state.twilio.accounts],
-        "phones": [{"number": number, "name": name} for number, name in PHONES.items()],
-        "model": {"api_key": state.model.api_key},
-        "faults": [fault.model_dump() for fault in state.faults],
-    }
-
-
-def _show_team(world: World, team: SlackTeam) -> Answer:
-    return {
-        "id": team.id,
-        "name": team.name,
-        "users": [{"id": user.id, "name": user.real_name} for user in team.users],
-        "channels": [
-            {"id": channel.id, "name": channel.name, "is_private": channel.is_private, "members": channel.members}
-            for channel in team.channels.values()
-            if not channel.is_im
-        ],
-        "apps": [
-            item.app_id
-            for item in world.store.state.slack.installations
-            if item.team_id == team.id and not item.revoked
-        ],
-    }
-
-
-def _show_app(world: World, app: SlackApp) -> Answer:
-    tokens = [
-        item.token for item in world.store.state.slack.installations if item.app_id == app.id and not item.revoked
-    ]
-    own = {"bot_token": next(iter(tokens), ""), "signing_secret": app.signing_secret} if app.home_team_id else {}
-    return {
-        "id": app.id,
-        "name": app.name,
-        "bot_user_id": app.bot_user_id,
-        "is_own": bool(app.home_team_id),
-        "team": app.home_team_id,
-        "events_url": app.events_url,
-        **own,
-    }
-
-
-def _show_account(account: TwilioAccount) -> Answer:
-    return {
-        "sid": account.sid,
-        "auth_token": account.auth_token,
-        "name": account.friendly_name,
-        "numbers": [{"number": item.phone_number, "sms_url": item.sms_url} for item in account.numbers],
-        "opted_out": [list(pair) for pair in account.opted_out],
-    }
-
-
-def _show_threads(world: World) -> Answer:
-    """Return everything that was said, by place."""
-    state = world.store.state
-    delivered = {item.message_id: _arrival(item) for item in state.deliveries if item.type != "url_verification"}
-    threads: dict[str, list[Answer]] = {}
-    for team in state.slack.teams:
-        for channel_id, messages in team.messages.items():
-            threads[f"slack/{team.id}/{channel_id}"] = [
-                {
-                    "id": item.ts,
-                    "at": float(item.ts),
-                    "from": item.user,
-                    "is_agent": bool(item.bot_id),
-                    "text": item.text,
-                    "thread": item.thread_ts,
-                    "status": "" if item.bot_id else delivered.get(item.ts, "no app is listening"),
-                }
-                for item in messages
-            ]
-    for account in state.twilio.accounts:
-        for item in account.messages:
-            inbound = item.direction == "inbound"
-            contact, number = (item.sender, item.to) if inbound else (item.to, item.sender)
-            threads.setdefault(f"sms/{contact}/{number}", []).append(
-                {
-                    "id": item.sid,
-                    "at": item.created_at,
-                    "from": item.sender,
-                    "is_agent": not inbound and not item.notice,
-                    "is_notice": item.notice,
-                    "text": item.body,
-                    "thread": "",
-                    "status": delivered.get(item.sid, "the number has no address") if inbound else item.status,
-                }
-            )
-    return {"threads": threads}
-
-
-def _arrival(delivery: Delivery) -> str:
-    if not delivery.attempts:
-        return "on its way"
-    last = delivery.attempts[-1]
-    if last.status is not None and 200 <= last.status < 300:
-        return "received by Patchbay"
-    said = f"Patchbay answered {last.status}" if last.status else "Patchbay did not answer"
-    return said if delivery.finished else f"{said}, trying again"

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 
 import httpx2
 from slack_sdk.signature import SignatureVerifier
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import RequestValidator  # pyright: ignore[reportMissingTypeStubs]
 
-from app.sandbox import slack, twilio
-from app.sandbox.slack import Event
+from app.sandbox import twilio, twilio_messages
+from app.sandbox.slack_call import Event, find_app
 from app.sandbox.state import Attempt, Delivery, SlackApp, Store, TwilioAccount, TwilioMessage, TwilioNumber
 from services.kernel.clock import Clock
 
@@ -85,14 +85,14 @@ class Courier:
         return [
             self._enqueue(self._slack_delivery(app, event))
             for event in events
-            if (app := slack.find_app(self._store.state.slack, event.app_id)).events_url
+            if (app := find_app(self._store.state.slack, event.app_id)).events_url
         ]
 
     def send_inbound(self, account: TwilioAccount, number: TwilioNumber, message: TwilioMessage) -> str:
         """Announce a contact's text message; returns the delivery's id, empty if the number has no address."""
         if not number.sms_url:
             return ""
-        form = twilio.inbound_form(account, message)
+        form = twilio_messages.inbound_form(account, message)
         return self._enqueue(_twilio_delivery(account, "sms.received", number.sms_url, form, method=number.sms_method))
 
     def track(self, account: TwilioAccount, message: TwilioMessage) -> None:
@@ -140,14 +140,13 @@ class Courier:
     async def _deliver(self, delivery: Delivery, *, again: bool = False, forgery: Forgery = Forgery.NONE) -> None:
         pace = self._store.state.pace
         waits = pace.slack_retry_seconds if delivery.service == "slack" else pace.twilio_retry_seconds
-        reason = ""
-        for wait in (0.0, *(() if again else waits)):
-            await asyncio.sleep(wait)
-            outcome = await self._attempt(delivery, forgery=forgery, repeat_reason=reason)
-            self._store.touch()
+        outcome = await self._attempt(delivery, forgery=forgery, repeat_reason="")
+        for wait in () if again else waits:
             if not _repeats(delivery, outcome):
                 break
-            reason = outcome.reason
+            self._store.touch()
+            await asyncio.sleep(wait)
+            outcome = await self._attempt(delivery, forgery=forgery, repeat_reason=outcome.reason)
         delivery.finished = True
         self._store.touch()
         if delivery.type == "sms.received" and outcome.accepted and not again:
@@ -200,7 +199,7 @@ class Courier:
         return (self._sign_slack if delivery.service == "slack" else self._sign_twilio)(delivery, forgery)
 
     def _sign_slack(self, delivery: Delivery, forgery: Forgery) -> dict[str, str]:
-        app = slack.find_app(self._store.state.slack, delivery.account)
+        app = find_app(self._store.state.slack, delivery.account)
         secret = secrets.token_hex(16) if forgery is Forgery.WRONG else app.signing_secret
         moment = int(self._clock.now().timestamp()) - (_STALE_SECONDS if forgery is Forgery.STALE else 0)
         signature = SignatureVerifier(secret).generate_signature(timestamp=str(moment), body=delivery.body)
@@ -218,10 +217,8 @@ class Courier:
             if delivery.method == "POST"
             else (_with_query(delivery), {})
         )
-        return {
-            "user-agent": "TwilioProxy/1.1",
-            "x-twilio-signature": str(RequestValidator(secret).compute_signature(url, form)),
-        }
+        signature = RequestValidator(secret).compute_signature(url, form)  # pyright: ignore[reportUnknownMemberType]
+        return {"user-agent": "TwilioProxy/1.1", "x-twilio-signature": signature}
 
     def _slack_delivery(self, app: SlackApp, event: Event) -> Delivery:
         event_id = f"Ev{secrets.token_hex(5).upper()}"
@@ -260,14 +257,14 @@ class Courier:
         )
 
     async def _advance(self, account: TwilioAccount, message: TwilioMessage) -> None:
-        while (step := twilio.next_status(self._store.state, message)) is not None:
+        while (step := twilio_messages.next_status(self._store.state, message)) is not None:
             await asyncio.sleep(self._store.state.pace.sms_step_seconds)
             message.status, message.error_code = step
             message.updated_at = self._clock.now().timestamp()
             message.sent_at = message.sent_at or message.updated_at
             self._store.touch()
             if message.status_callback:
-                form = twilio.status_form(account, message)
+                form = twilio_messages.status_form(account, message)
                 self._enqueue(_twilio_delivery(account, f"sms.{message.status}", message.status_callback, form))
 
     def _obey_twiml(self, delivery: Delivery, outcome: Outcome) -> None:
@@ -276,14 +273,14 @@ class Courier:
         for text in _twiml_messages(outcome):
             fields = {"From": form["To"], "To": form["From"], "Body": text}
             try:
-                message = twilio.send(
+                message = twilio_messages.send(
                     self._store.state,
                     account,
                     direction="outbound-reply",
                     fields=fields,
                     now=self._clock.now().timestamp(),
                 )
-            except twilio.TwilioError as error:
+            except twilio_messages.TwilioError as error:
                 delivery.attempts[-1].reason = f"twiml refused: {error.code}"
             else:
                 self.track(account, message)

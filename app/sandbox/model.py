@@ -119,11 +119,11 @@ def completion_chunks(completion: Completion) -> Iterator[str]:
     if calls := completion.message.get("tool_calls"):
         indexed = [{"index": index, **call} for index, call in enumerate(_objects(calls))]
         deltas.append({"tool_calls": [*indexed]})
+    finishes = [*((delta, None) for delta in deltas), (dict[str, JsonValue](), completion.finish_reason)]
     head = _head(completion, "chat.completion.chunk")
-    for delta in deltas:
-        yield _event(head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
-    yield _event(head | {"choices": [{"index": 0, "delta": {}, "finish_reason": completion.finish_reason}]})
-    yield _event(head | {"choices": [], "usage": _usage(completion)})
+    for delta, reason in finishes:
+        yield _event(head | {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
+    yield _event(head | {"choices": list[object](), "usage": _usage(completion)})
     yield "data: [DONE]\n\n"
 
 

@@ -4,9 +4,6 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -23,8 +20,3 @@ def render(name: str, **values: str) -> str:
 @cache
 def _template(name: str) -> Template:
     return Template((_STATIC / name).read_text(encoding="utf-8"))
-
-
-async def contact_page(request: Request) -> Response:
-    """Show the page on which one plays the contact."""
-    return HTMLResponse(render("contact.html"))

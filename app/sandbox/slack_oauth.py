@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from app.sandbox.identities import BOT_SCOPES, join_default_channels, new_bot_token
-from app.sandbox.slack import Answer, SlackError, find_team
+from app.sandbox.slack_call import Answer, SlackError, find_team
 from app.sandbox.state import SlackApp, SlackCode, SlackInstallation, SlackState
 
 _CODE_SECONDS = 600

@@ -14,8 +14,9 @@ from starlette.routing import BaseRoute, Route
 from app.sandbox import model, slack, slack_oauth, twilio
 from app.sandbox.faults import answer_or_fail
 from app.sandbox.page import render
-from app.sandbox.slack import SlackError
+from app.sandbox.slack_call import SlackError
 from app.sandbox.state import Fault, JsonObject
+from app.sandbox.twilio_messages import TwilioError
 from app.sandbox.world import World
 
 _JSON_OBJECT = TypeAdapter(JsonObject)
@@ -186,20 +187,20 @@ async def _twilio_resource(world: World, request: Request) -> Response:
     path = f"/{request.path_params['path']}"
     arguments = {**request.query_params, **twilio.parse_form(await request.body())}
 
-    def refuse(error: twilio.TwilioError) -> Response:
+    def refuse(error: TwilioError) -> Response:
         headers = {"www-authenticate": 'Basic realm="Twilio API"'} if error.status == 401 else {}
         return JSONResponse(twilio.error_body(error), status_code=error.status, headers=headers)
 
     def refusal(status: int, fault: Fault) -> Response:
         codes = {429: 20429, 401: 20003}
-        answer = refuse(twilio.TwilioError(codes.get(status, 20500)))
+        answer = refuse(TwilioError(codes.get(status, 20500)))
         if status == 429:
             answer.headers["retry-after"] = str(fault.retry_after)
         return answer
 
     try:
         route = twilio.find_route(request.method, path)
-    except twilio.TwilioError as error:
+    except TwilioError as error:
         return refuse(error)
 
     async def handle() -> Response:
@@ -212,7 +213,7 @@ async def _twilio_resource(world: World, request: Request) -> Response:
                 arguments=arguments,
                 now=world.now(),
             )
-        except twilio.TwilioError as error:
+        except TwilioError as error:
             return refuse(error)
         if request.method == "POST":
             world.store.touch()

@@ -14,6 +14,8 @@ class World:
     store: Store
     courier: Courier
     clock: Clock
+    public_url: str
+    """Where Patchbay is."""
 
     def now(self) -> float:
         """Return the time in seconds, as both providers count it."""

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import uvicorn
+from pydantic import BaseModel
 
 from app.sandbox.asgi import build_sandbox
 from app.sandbox.control import CONTROL_HEADER
@@ -19,6 +20,13 @@ from app.sandbox.identities import Identities, load_identities, sandbox_environm
 from services.kernel.clock import Clock, SystemClock
 
 _START_SECONDS = 10.0
+
+
+class _Answer(BaseModel):
+    ts: str = ""
+    sid: str = ""
+    channel: str = ""
+    event_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +131,13 @@ class SandboxClient:
             "app": app,
         }
         answer = self.control("slack/message", body)
-        return Written(message_id=answer["ts"], channel=answer["channel"], event_ids=tuple(answer["event_ids"]))
+        return Written(message_id=answer.ts, channel=answer.channel, event_ids=answer.event_ids)
 
     def sms(self, body: str, *, to: str = "", sender: str = "+14155550142") -> Written:
         """Send a text message to one of the product's numbers, the first if none is named."""
         number = to or self.identities.twilio.numbers[0]
         answer = self.control("twilio/sms", {"from": sender, "to": number, "body": body})
-        return Written(message_id=answer["sid"], channel=number, event_ids=tuple(answer["event_ids"]))
+        return Written(message_id=answer.sid, channel=number, event_ids=answer.event_ids)
 
     def deliver_again(self, event: str = "last", *, times: int = 1, forgery: str = "") -> None:
         """Deliver a webhook again, ``times`` copies at once; ``forgery``: missing, wrong or stale."""
@@ -251,7 +259,7 @@ class SandboxClient:
         )
         return [item for item in ledger.webhooks if item.id in event_ids]
 
-    def control(self, path: str, body: Mapping[str, object]) -> dict[str, object]:
+    def control(self, path: str, body: Mapping[str, object]) -> _Answer:
         """Post to the control API.
 
         Raises:
@@ -259,13 +267,13 @@ class SandboxClient:
         """
         response = self._http.post(f"/control/{path}", content=json.dumps(body))
         assert response.status_code == 200, f"{path}: {response.status_code} {response.text}"
-        return response.json()
+        return _Answer.model_validate_json(response.content)
 
 
 @contextmanager
 def running_sandbox(
     data_dir: Path, *, public_url: str, port: int = 0, clock: Clock | None = None
-) -> Iterator[SandboxClient]:
+) -> Generator[SandboxClient]:
     """Run the sandbox in a thread on a free port, and stop it at the end.
 
     Args:
