@@ -1,5 +1,6 @@
 """Reads what providers send: strict parsers whose only failure is ``InvalidInput``, whatever the bytes are."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,12 +25,12 @@ def parse_json(body: bytes) -> dict[str, object]:
     Raises:
         InvalidInput: the bytes are not UTF-8, not JSON, nested too deeply, or not an object.
     """
-    try:
+    decoded: object = None
+    with contextlib.suppress(ValueError, RecursionError):
         decoded = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("The body is not valid JSON.", field="body", code="invalid_body") from error
+    # Raised outside a handler: the decoder's exception carries the whole body.
     if not isinstance(decoded, dict):
-        raise InvalidInput("The body must be a JSON object.", field="body", code="invalid_body")
+        raise InvalidInput("The body must be a JSON object in UTF-8.", field="body", code="invalid_body")
     values = cast(dict[str, object], decoded)
     return cast(dict[str, object], _storable(values)) if b"\\u" in body else values
 
@@ -69,13 +70,14 @@ def parse_form(body: bytes) -> Form:
     Raises:
         InvalidInput: the bytes are not a form in UTF-8.
     """
-    try:
+    items: list[tuple[str, str]] | None = None
+    with contextlib.suppress(ValueError):
         text = body.decode("ascii")
         items = parse_qsl(
             text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MAX_FORM_FIELDS
         )
-    except ValueError as error:
-        raise InvalidInput("The body is not a valid form.", field="body", code="invalid_body") from error
+    if items is None:
+        raise InvalidInput("The body must be a form in UTF-8.", field="body", code="invalid_body")
     return Form(tuple(items))
 
 
@@ -89,11 +91,11 @@ def read_model(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        # ``from None``: pydantic's message quotes the input, which may be a contact's words.
-        raise InvalidInput(
-            f"The body is not what the provider documents: {place} {first['type']}.", field=place, code="invalid_body"
-        ) from None
+    place = ".".join(str(part) for part in first["loc"])
+    # Raised outside the handler: pydantic's exception quotes the input, which may be a contact's words.
+    raise InvalidInput(
+        f"The body is not what the provider documents: {place} {first['type']}.", field=place, code="invalid_body"
+    )
 
 
 def storable_text(text: str) -> str:

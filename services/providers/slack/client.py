@@ -1,8 +1,5 @@
 """Slack's Web API through ``slack-sdk``, with our outbound client underneath and our errors above."""
 
-# slack-sdk's methods end in an untyped **kwargs.
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
-
 import logging
 import re
 from collections.abc import Mapping
@@ -92,7 +89,7 @@ def verify_credentials(client: SlackClient) -> ExternalAccount:
     if not team_id or not user_id:
         raise Refused("Slack did not say which workspace this token is for.", code="unexpected_answer", provider=_SLUG)
     details = {"bot_user_id": user_id, "bot_id": text_of(answer.get("bot_id")), "bot_name": text_of(answer.get("user"))}
-    granted = text_of(answer.headers.get("x-oauth-scopes"))
+    granted = cast(Mapping[str, str], answer.headers).get("x-oauth-scopes", "")
     return ExternalAccount(
         id=team_id,
         name=text_of(answer.get("team")) or team_id,
@@ -150,6 +147,6 @@ def _error(word: str, response: OutboundResponse) -> PatchbayError:
 
 def _silent_logger() -> logging.Logger:
     # Outside the tree of loggers, so that no configuration can turn it on.
-    logger = logging.Logger("slack_sdk", level=logging.CRITICAL + 1)  # noqa: LOG001
+    logger = logging.Logger("slack_sdk", level=logging.CRITICAL + 1)
     logger.addHandler(logging.NullHandler())
     return logger

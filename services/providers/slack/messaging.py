@@ -1,8 +1,5 @@
 """Sends answers to Slack, and finds what an interrupted attempt posted."""
 
-# slack-sdk's methods end in an untyped **kwargs.
-# pyright: reportUnknownMemberType=false
-
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import cast

@@ -1,8 +1,5 @@
 """The account's phone numbers, and where Twilio sends what comes in on them."""
 
-# twilio ships no type marker.
-# pyright: reportMissingTypeStubs=false
-
 from collections.abc import Mapping, Sequence
 from typing import cast
 

@@ -1,8 +1,5 @@
 """Twilio's REST API through ``twilio``, with our outbound client underneath and our errors above."""
 
-# twilio ships no type marker.
-# pyright: reportMissingTypeStubs=false
-
 import logging
 from collections.abc import Mapping
 from typing import Any

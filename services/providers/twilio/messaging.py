@@ -1,8 +1,5 @@
 """Sends text messages through Twilio, and finds what an interrupted attempt sent."""
 
-# twilio ships no type marker.
-# pyright: reportMissingTypeStubs=false
-
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 

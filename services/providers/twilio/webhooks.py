@@ -3,9 +3,6 @@
 https://www.twilio.com/docs/usage/webhooks/webhooks-security
 """
 
-# twilio ships no type marker.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, cast
@@ -78,7 +75,7 @@ def authenticate(request: WebhookRequest, *, secrets: Mapping[str, Secret], now:
     try:
         # The SDK takes any mapping with ``getlist``.
         fields = cast(dict[str, str], parse_form(request.body))
-        valid = bool(RequestValidator(secret.reveal()).validate(request.url, fields, signature))
+        valid = cast(bool, RequestValidator(secret.reveal()).validate(request.url, fields, signature))
     except (InvalidInput, ValueError, TypeError):
         valid = False
     if not valid:

@@ -1,0 +1,1 @@
+"""What every provider promises, run over all of them."""

@@ -1,0 +1,74 @@
+"""The providers and payloads that the suite runs over."""
+
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+import pytest
+
+from services.provider_kit import registry
+from services.provider_kit.contract import Capability
+from tests.providers.harness import (
+    ChannelsWire,
+    MessagingWire,
+    OAuthWire,
+    WebhookWire,
+    load_payloads,
+    load_wire,
+)
+
+PartT = TypeVar("PartT")
+
+SLUGS = [manifest.slug for manifest in registry.list_manifests()]
+PAYLOADS = [payload for slug in SLUGS for payload in load_payloads(slug)]
+
+
+def slugs_with(capability: Capability) -> list[str]:
+    """Return the providers that have a capability."""
+    return [slug for slug in SLUGS if capability in registry.get_manifest(slug).capabilities]
+
+
+def slugs_that_sign(what: Literal["body", "time", "url"]) -> list[str]:
+    """Return the providers whose signature covers that part of a request."""
+    wires = {slug: webhook_wire(slug) for slug in slugs_with(Capability.WEBHOOKS)}
+    covers: dict[str, Callable[[WebhookWire], bool]] = {
+        "body": lambda wire: wire.signs_body,
+        "time": lambda wire: wire.timestamped,
+        "url": lambda wire: wire.signs_url,
+    }
+    return [slug for slug, wire in wires.items() if covers[what](wire)]
+
+
+def webhook_wire(slug: str) -> WebhookWire:
+    """Return the part of ``wire.py`` that a provider with webhooks must have."""
+    return _required(load_wire(slug).webhooks, slug, "webhooks")
+
+
+def messaging_wire(slug: str) -> MessagingWire:
+    """Return the part of ``wire.py`` that a provider with messaging must have."""
+    return _required(load_wire(slug).messaging, slug, "messaging")
+
+
+def channels_wire(slug: str) -> ChannelsWire:
+    """Return the part of ``wire.py`` that a provider with channels must have."""
+    return _required(load_wire(slug).channels, slug, "channels")
+
+
+def oauth_wire(slug: str) -> OAuthWire:
+    """Return the part of ``wire.py`` that a provider with OAuth must have."""
+    return _required(load_wire(slug).oauth, slug, "oauth")
+
+
+def _required(part: PartT | None, slug: str, name: str) -> PartT:
+    assert part is not None, f"tests/providers/{slug}/wire.py must fill in “{name}”"
+    return part
+
+
+every_provider = pytest.mark.parametrize("slug", SLUGS)
+every_receiver = pytest.mark.parametrize("slug", slugs_with(Capability.WEBHOOKS))
+every_sender = pytest.mark.parametrize("slug", slugs_with(Capability.MESSAGING))
+every_channel_list = pytest.mark.parametrize("slug", slugs_with(Capability.CHANNELS))
+every_oauth = pytest.mark.parametrize("slug", [slug for slug in SLUGS if registry.get_manifest(slug).oauth])
+every_body_signer = pytest.mark.parametrize("slug", slugs_that_sign("body"))
+every_time_signer = pytest.mark.parametrize("slug", slugs_that_sign("time"))
+every_url_signer = pytest.mark.parametrize("slug", slugs_that_sign("url"))
+every_payload = pytest.mark.parametrize("payload", PAYLOADS, ids=[payload.name for payload in PAYLOADS])

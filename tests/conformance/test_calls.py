@@ -1,0 +1,213 @@
+"""Calls: every answer of a provider means the same thing to us, and no secret shows in any of them."""
+
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.kernel.errors import NeedsReauth, PatchbayError, Refused, RetryLater
+from services.provider_kit import registry
+from tests.conformance.cases import (
+    channels_wire,
+    every_channel_list,
+    every_oauth,
+    every_provider,
+    every_sender,
+    messaging_wire,
+    oauth_wire,
+)
+from tests.providers.harness import Reply, build_context, load_wire, webhook_url, wire_server
+
+
+@pytest.fixture(autouse=True)
+def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No log line at any level holds a secret."""
+    caplog.set_level("DEBUG")
+    yield
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    for slug in [manifest.slug for manifest in registry.list_manifests()]:
+        for secret in load_wire(slug).secrets.values():
+            assert secret not in logged
+
+
+@every_provider
+def test_the_account_behind_the_credential_is_named(slug: str) -> None:
+    wire = load_wire(slug)
+    with wire_server(wire.verified) as server:
+        client = registry.client(slug).build_client(build_context(slug, server.url))
+        account = registry.client(slug).verify_credentials(client)
+
+        assert account.id == wire.account_id and account.name
+        assert len(server.calls) == 1
+        for secret in wire.secrets.values():
+            assert secret not in server.calls[0].path + str(server.calls[0].query)
+            assert secret not in repr(account) + repr(client)
+
+
+@every_provider
+def test_without_a_secret_no_call_is_made(slug: str) -> None:
+    with wire_server(load_wire(slug).verified) as server:
+        with pytest.raises(NeedsReauth):
+            registry.client(slug).build_client(build_context(slug, server.url, secrets={}))
+        assert server.calls == []
+
+
+@every_provider
+def test_verification_reads_every_failure(slug: str) -> None:
+    def verify(url: str) -> object:
+        return registry.client(slug).verify_credentials(registry.client(slug).build_client(build_context(slug, url)))
+
+    _check_failures(slug, verify)
+
+
+@every_sender
+def test_a_message_is_sent_once(slug: str) -> None:
+    wire = messaging_wire(slug)
+    with wire_server(wire.accepted) as server:
+        sent = registry.messaging(slug).send_message(_client(slug, server.url), wire.message)
+
+        assert sent.external_id == wire.external_id
+        assert len(server.calls) == 1
+        for secret in load_wire(slug).secrets.values():
+            assert secret not in repr(sent) + server.calls[0].path + str(server.calls[0].query)
+
+
+@every_sender
+def test_sending_reads_every_failure(slug: str) -> None:
+    _check_failures(
+        slug, lambda url: registry.messaging(slug).send_message(_client(slug, url), messaging_wire(slug).message)
+    )
+
+
+@every_sender
+def test_a_refusal_says_what_to_do(slug: str) -> None:
+    wire = messaging_wire(slug)
+    for code, reply in wire.refusals.items():
+        error, calls = _failure(
+            reply, lambda url: registry.messaging(slug).send_message(_client(slug, url), wire.message)
+        )
+
+        assert type(error) is Refused and error.code == code
+        assert error.provider == slug and error.message.endswith((".", ")"))
+        assert calls == 1
+
+
+@every_sender
+def test_a_text_that_is_too_long_is_not_sent(slug: str) -> None:
+    message = replace(messaging_wire(slug).message, text="x" * (registry.get_manifest(slug).message_limit + 1))
+    with wire_server(messaging_wire(slug).accepted) as server:
+        with pytest.raises(Refused) as caught:
+            registry.messaging(slug).send_message(_client(slug, server.url), message)
+
+        assert caught.value.code == "message_too_long" and server.calls == []
+
+
+@every_sender
+def test_an_interrupted_send_is_looked_up(slug: str) -> None:
+    wire, module = messaging_wire(slug), registry.messaging(slug)
+    if wire.found is None or wire.not_found is None:
+        with wire_server() as server, pytest.raises(Refused):
+            module.find_sent(_client(slug, server.url), wire.message)
+        return
+    with wire_server(wire.found) as server:
+        found = module.find_sent(_client(slug, server.url), wire.message)
+        assert found is not None and found.external_id == wire.external_id
+    with wire_server(wire.not_found) as server:
+        assert module.find_sent(_client(slug, server.url), wire.message) is None
+    for reply in (Reply(status=503), Reply(status=429), Reply(drop=True), Reply(body=b"<html>")):
+        error, _ = _failure(reply, lambda url: module.find_sent(_client(slug, url), wire.message))
+        assert isinstance(error, RetryLater)
+
+
+@every_channel_list
+def test_all_channels_are_listed_page_by_page(slug: str) -> None:
+    wire = channels_wire(slug)
+    with wire_server(*wire.listed) as server:
+        channels = registry.channels(slug).list_channels(_client(slug, server.url))
+
+        assert [channel.address for channel in channels] == list(wire.addresses)
+        assert len(server.calls) == len(wire.listed)
+        assert all(channel.id for channel in channels)
+
+
+@every_channel_list
+def test_a_channel_is_pointed_at_our_addresses(slug: str) -> None:
+    wire, module = channels_wire(slug), registry.channels(slug)
+    urls = {kind.name: webhook_url(slug, kind.name) for kind in registry.get_manifest(slug).webhooks}
+    with wire_server(wire.listed[0]) as server:
+        channel = module.list_channels(_client(slug, server.url))[0] if len(wire.listed) == 1 else None
+    if channel is None:
+        with wire_server(*wire.listed) as server:
+            channel = module.list_channels(_client(slug, server.url))[0]
+    with wire_server(wire.routed) as server:
+        module.route_channel(_client(slug, server.url), channel, webhook_urls=urls)
+
+        assert [
+            url for url in urls.values() if url in server.calls[0].form.values() or url.encode() in server.calls[0].body
+        ]
+
+
+@every_channel_list
+def test_listing_reads_every_failure(slug: str) -> None:
+    _check_failures(slug, lambda url: registry.channels(slug).list_channels(_client(slug, url)))
+
+
+@every_oauth
+def test_a_grant_names_the_account_and_wraps_the_secrets(slug: str) -> None:
+    wire = oauth_wire(slug)
+    grant = registry.oauth(slug).read_grant(wire.granted)
+
+    assert grant.account.id == load_wire(slug).account_id and grant.account.name
+    assert grant.secrets and all(grant.secrets.values())
+    for secret in grant.secrets.values():
+        assert secret.reveal() not in repr(grant.account)
+
+
+@every_oauth
+def test_a_token_answer_that_lacks_something_is_refused(slug: str) -> None:
+    empty: dict[str, object] = {}
+    for answer in (empty, *oauth_wire(slug).refused):
+        with pytest.raises(Refused) as caught:
+            registry.oauth(slug).read_grant(answer)
+        assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def _client(slug: str, url: str) -> object:
+    return registry.client(slug).build_client(build_context(slug, url))
+
+
+def _failure(reply: Reply, call: Callable[[str], object]) -> tuple[PatchbayError, int]:
+    with wire_server(reply) as server:
+        with pytest.raises(PatchbayError) as caught:
+            call(server.url)
+        return caught.value, len(server.calls)
+
+
+def _check_failures(slug: str, call: Callable[[str], object]) -> None:
+    """Every way in which an HTTP call can fail, with a body that repeats the secrets."""
+    secrets = load_wire(slug).secrets
+    echo = ('{"error":"' + " ".join(secrets.values()) + '"}').encode()
+
+    def failure(reply: Reply) -> PatchbayError:
+        error, calls = _failure(replace(reply, body=reply.body or echo), call)
+        shown = "".join(traceback.format_exception(error)) + repr(vars(error))
+        assert not [secret for secret in secrets.values() if secret in shown]
+        assert calls == 1, "the SDK's own retries must be off: only we know what is ambiguous"
+        return error
+
+    assert isinstance(failure(Reply(status=401)), NeedsReauth)
+    for after, expected in (("7", timedelta(seconds=7)), ("soon", None), ("1e999", None)):
+        busy = failure(Reply(status=429, headers={"Retry-After": after}))
+        assert isinstance(busy, RetryLater) and busy.after == expected and not busy.ambiguous
+    for status in (500, 502, 503, 504):
+        broken = failure(Reply(status=status))
+        assert isinstance(broken, RetryLater) and broken.ambiguous
+    for reply in (Reply(body=b"<html>"), Reply(body=b"[]"), Reply(body=b"\xff"), Reply(drop=True)):
+        unread = failure(reply)
+        assert isinstance(unread, RetryLater) and unread.ambiguous
+    assert isinstance(failure(Reply(status=302, headers={"Location": "http://127.0.0.1:1/"})), PatchbayError)
+    with pytest.raises(RetryLater) as caught:
+        call("http://127.0.0.1:1")
+    assert not caught.value.ambiguous
