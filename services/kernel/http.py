@@ -193,8 +193,10 @@ class OutboundClient:
             return OutboundResponse(response.status, headers, body)
         except (httpcore2.TimeoutException, TimeoutError) as error:
             raise call.timed_out() from error
-        except (httpcore2.NetworkError, httpcore2.RemoteProtocolError, zlib.error) as error:
+        except httpcore2.NetworkError as error:
             raise call.broken_off() from error
+        except (httpcore2.RemoteProtocolError, zlib.error):
+            raise call.broken_off() from None  # the cause quotes what was received
         finally:
             _current_call.reset(token)
 

@@ -10,6 +10,15 @@ _lock = threading.Lock()
 _last_stamp = 0
 
 
+def _renew_lock() -> None:
+    """Give a forked worker a lock that no thread of its parent holds."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
 def new_id() -> UUID:
     """Return a new UUIDv7; ids made by one process strictly increase.
 

@@ -107,7 +107,7 @@ def render_text(event: MutableMapping[str, Any], *, colours: bool) -> str:
 class _SafeHandler(logging.StreamHandler[TextIO]):
     """Writes lines; a record that cannot be rendered costs one plain line, never its raw arguments."""
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the base class's name
         error = sys.exc_info()[0]
         if error is None or issubclass(error, BrokenPipeError):
             return

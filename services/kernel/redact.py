@@ -27,8 +27,8 @@ _MAX_READ = 200_000
 _MAX_ITEMS = 100
 _MAX_DEPTH = 6
 _TOO_SHORT_TO_MATTER = 8
-_PLAIN_WORDS = re.compile(r"[a-z]{1,20}(?:[._][a-z]{1,20}){0,8}")
-"""Event names and the like, which need no search."""
+_EVENT_NAME = re.compile(r"[a-z]{1,20}\.[a-z_]{1,40}\.[a-z_]{1,40}")
+"""``area.thing.what_happened`` needs no search."""
 _STRUCTLOG_KEYS = frozenset({"_record", "_from_structlog"})
 """Removed by structlog before an event is rendered."""
 
@@ -81,7 +81,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def redact_text(text: str) -> str:
     """Return a text without what looks like a secret, a mail address or a phone number, and not overly long."""
-    if len(text) < _TOO_SHORT_TO_MATTER or _PLAIN_WORDS.fullmatch(text):
+    if len(text) < _TOO_SHORT_TO_MATTER or _EVENT_NAME.fullmatch(text):
         return text
     left_out = len(text) - _MAX_READ
     if left_out > 0:

@@ -28,7 +28,10 @@ class Secret:
         return bool(self._value.strip())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+        if not isinstance(other, Secret):
+            return False
+        own, theirs = (value.encode("utf-8", "surrogatepass") for value in (self._value, other._value))
+        return hmac.compare_digest(own, theirs)
 
     def __hash__(self) -> NoReturn:
         raise TypeError("A secret cannot be a key.")

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from services.kernel.errors import ConfigurationError
 
 _PROVIDER_URL = re.compile(r"^PATCHBAY_([A-Z0-9_]+)_URL$")
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -22,13 +25,15 @@ class ProviderApp(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Everything an operator can set. Each field is the environment variable ``PATCHBAY_<FIELD>``.
+    """Everything an operator can set. Each field is the environment variable ``PATCHBAY_<FIELD>``; empty is not set.
 
-    Raises:
-        pydantic.ValidationError: a value is missing or contradicts another; the message names the variable.
+    Processes read them with :func:`load_settings`; tests construct them.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PATCHBAY_", extra="ignore", frozen=True)
+    # Errors without input: they would print secrets that stand next to the wrong value.
+    model_config = SettingsConfigDict(
+        env_prefix="PATCHBAY_", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     env: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
@@ -38,11 +43,11 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".patchbay")
     """Holds the embedded servers' data, the key file and the built pages' stamp."""
 
-    database_url: str = ""
+    database_url: str = Field(default="", repr=False)
     """PostgreSQL as the product uses it; empty until the supervisor has started the embedded one."""
-    database_owner_url: str = ""
+    database_owner_url: str = Field(default="", repr=False)
     """PostgreSQL as the owner of the tables, for migrations; the same address if empty."""
-    redis_url: str = ""
+    redis_url: str = Field(default="", repr=False)
 
     key: SecretStr = SecretStr("")
     """Key-encryption key, base64 of 32 bytes; wins over the key file."""
@@ -95,7 +100,7 @@ class Settings(BaseSettings):
         if self.env == "production" and not self.public_url.startswith("https://"):
             raise ValueError("PATCHBAY_PUBLIC_URL must start with https:// when PATCHBAY_ENV=production.")
         if not self.sandbox_port:
-            object.__setattr__(self, "sandbox_port", min(self.port + 1, 65535))
+            object.__setattr__(self, "sandbox_port", self.port + 1 if self.port < 65535 else self.port - 1)
         if not self.database_owner_url:
             object.__setattr__(self, "database_owner_url", self.database_url)
         if self.key_file is None:
@@ -115,3 +120,23 @@ class Settings(BaseSettings):
     def provider_url(self, slug: str, name: str, *, default: str) -> str:
         """Return a provider's address: ``PATCHBAY_<SLUG>_<NAME>_URL`` if set, else the provider's own."""
         return self.provider_urls.get(f"{slug}_{name}".lower(), default)
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigurationError: names every variable that is wrong and says how, without its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [_explain(problem["loc"], problem["msg"]) for problem in error.errors(include_input=False)]
+    except SettingsError as error:
+        problems = [f"A variable that holds JSON cannot be read: {error}."]
+    raise ConfigurationError("\n".join(problems))
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"PATCHBAY_{str(location[0]).upper()}: {text}." if location else text

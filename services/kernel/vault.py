@@ -238,7 +238,7 @@ def _create_key_file(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o600)  # a permissive umask cannot widen the mode, a strict one may narrow it
             file.write(base64.b64encode(secrets.token_bytes(_KEY_BYTES)) + b"\n")
             file.flush()
@@ -267,7 +267,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _read_key_file(path: Path) -> str:
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             status = os.fstat(file.fileno())
             content = file.read(_MAX_KEY_FILE_BYTES) if stat.S_ISREG(status.st_mode) else b""
     except OSError as error:
