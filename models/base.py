@@ -45,9 +45,11 @@ class WorkRow(TenantRow):
 
 def reference(column: str, table: str, *, ondelete: str = "CASCADE") -> ForeignKeyConstraint:
     """Return a reference that cannot leave the tenant: ``(tenant_id, column)`` → ``table (tenant_id, id)``."""
-    return ForeignKeyConstraint(
-        ["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"], ondelete=ondelete
-    )
+    return ForeignKeyConstraint(["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"], ondelete=ondelete)
+
+
+def _values(members: type[StrEnum]) -> list[str]:
+    return [member.value for member in members]
 
 
 def enum_column(kind: type[StrEnum], name: str) -> Column[Any]:
@@ -60,7 +62,7 @@ def enum_column(kind: type[StrEnum], name: str) -> Column[Any]:
             length=32,
             create_constraint=True,
             name=name,
-            values_callable=lambda members: [member.value for member in members],
+            values_callable=_values,
         ),
         nullable=False,
     )

@@ -1,8 +1,9 @@
 """Fixtures shared by all tests: embedded servers once per run, a fresh database per test, no error logs."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from redis import Redis
@@ -15,17 +16,22 @@ from workers.runtime.embedded import EmbeddedUrls, embedded_servers
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedUrls]:
-    """Embedded PostgreSQL and Redis for the whole run."""
-    with embedded_servers(tmp_path_factory.mktemp("servers")) as urls:
+def servers() -> Generator[EmbeddedUrls]:
+    """Embedded PostgreSQL and Redis for the whole run.
+
+    Not below pytest's own temporary folder: each run closes that to other users, PostgreSQL's among them.
+    """
+    with TemporaryDirectory(prefix="patchbay-tests-") as folder, embedded_servers(Path(folder)) as urls:
         create_template(urls.database_owner_url)
         yield urls
 
 
 @pytest.fixture
-def settings(servers: EmbeddedUrls, tmp_path: Path) -> Iterator[Settings]:
+def settings(servers: EmbeddedUrls, tmp_path: Path) -> Generator[Settings]:
     """Settings with a fresh, migrated database and an empty Redis."""
-    Redis.from_url(servers.redis_url).flushall()
+    redis = Redis.from_url(servers.redis_url)
+    for key in redis.scan_iter(count=1000):  # the embedded Redis refuses FLUSHALL, like every dangerous command
+        redis.unlink(key)
     with copied_database(servers.database_owner_url) as name:
         yield Settings(
             data_dir=tmp_path,
@@ -44,7 +50,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def kernel(settings: Settings, clock: FakeClock) -> Iterator[Kernel]:
+def kernel(settings: Settings, clock: FakeClock) -> Generator[Kernel]:
     """The product's seams on a fresh database."""
     built = build_kernel(settings, clock=clock)
     yield built
@@ -52,7 +58,7 @@ def kernel(settings: Settings, clock: FakeClock) -> Iterator[Kernel]:
 
 
 @pytest.fixture(autouse=True)
-def no_error_logs(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
+def no_error_logs(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Generator[None]:
     """Fail a test that logs at error level; ``@pytest.mark.expects_error_logs`` says where that is the point."""
     yield
     if request.node.get_closest_marker("expects_error_logs"):

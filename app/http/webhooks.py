@@ -1,4 +1,4 @@
-"""The webhook line's door: raw ASGI in front of everything else, so that nothing stands between a provider and the inbox.
+"""The webhook line's door: raw ASGI in front of everything else, so that nothing slows a provider down.
 
 A 2xx leaves only after the delivery is committed. Requests that arrive together share one transaction.
 """

@@ -113,7 +113,7 @@ def find_conversation_with_names(work: UnitOfWork, conversation_id: UUID) -> tup
     return work.session.exec(_with_names(work).where(col(Conversation.id) == conversation_id)).first()
 
 
-def _with_names(work: UnitOfWork) -> Select[tuple[Conversation, str, str]]:
+def _with_names(work: UnitOfWork) -> Select[Conversation, str, str]:
     return (
         select(Conversation, Contact.name, Agent.name)
         .join(
@@ -128,9 +128,7 @@ def _with_names(work: UnitOfWork) -> Select[tuple[Conversation, str, str]]:
     )
 
 
-def list_messages(
-    work: UnitOfWork, conversation_id: UUID, *, before: UUID | None = None, limit: int
-) -> list[Message]:
+def list_messages(work: UnitOfWork, conversation_id: UUID, *, before: UUID | None = None, limit: int) -> list[Message]:
     """Return the latest messages of a conversation, oldest first."""
     statement = (
         select(Message)
@@ -153,7 +151,7 @@ def turns_by_reply(work: UnitOfWork, message_ids: Sequence[UUID]) -> dict[UUID, 
 
 def count_by_state(work: UnitOfWork, agent_id: UUID | None) -> dict[ConversationState, int]:
     """Return how many conversations are in each state."""
-    statement = select(Conversation.state, func.count()).where(col(Conversation.tenant_id) == work.tenant_id)
+    statement = select(col(Conversation.state), func.count()).where(col(Conversation.tenant_id) == work.tenant_id)
     if agent_id:
         statement = statement.where(col(Conversation.agent_id) == agent_id)
-    return {state: count for state, count in work.session.exec(statement.group_by(col(Conversation.state))).all()}
+    return dict(work.session.exec(statement.group_by(col(Conversation.state))).all())

@@ -56,7 +56,13 @@ class Received:
 
 
 def receive_message(
-    work: UnitOfWork, *, connection: Connection, agent: Agent, event: MessageReceived, delivery: WebhookDelivery, now: datetime
+    work: UnitOfWork,
+    *,
+    connection: Connection,
+    agent: Agent,
+    event: MessageReceived,
+    delivery: WebhookDelivery,
+    now: datetime,
 ) -> Received:
     """Store what a contact wrote, in the conversation it belongs to; contact and conversation are made as needed.
 

@@ -1,7 +1,7 @@
 """The database: one engine with the tenant guard, and units of work that commit or leave no trace."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,7 +73,7 @@ class Database:
         event.listen(self.engine, "before_cursor_execute", self._before_execute)
 
     @contextmanager
-    def transaction(self, tenant_id: UUID) -> Iterator[Session]:
+    def transaction(self, tenant_id: UUID) -> Generator[Session]:
         """Open a transaction for one tenant; commits at the end, rolls back on any exception.
 
         Raises:
@@ -85,7 +85,7 @@ class Database:
             session.commit()
 
     @contextmanager
-    def unscoped_transaction(self, reason: str) -> Iterator[Session]:
+    def unscoped_transaction(self, reason: str) -> Generator[Session]:
         """Open a transaction across tenants; every use is listed in ``docs/unscoped.md``."""
         with unscoped(reason), Session(self.engine, expire_on_commit=False) as session:
             _set_local(session, "patchbay.unscoped", reason)
@@ -97,10 +97,10 @@ class Database:
         self.engine.dispose()
 
     def _before_execute(
-        self, _conn: DbConnection, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
+        self, _conn: DbConnection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
     ) -> None:
         if not unscoped_reason():
-            self._guard.check(statement, parameters, executemany=executemany)
+            self._guard.check(statement, parameters)
 
 
 def _create_engine(url: str, *, pool_size: int) -> Engine:

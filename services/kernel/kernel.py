@@ -1,6 +1,6 @@
 """What is created once per process and passed to every service."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -31,7 +31,7 @@ class Kernel:
     http: OutboundClient
 
     @contextmanager
-    def unit_of_work(self, tenant_id: UUID) -> Iterator[UnitOfWork]:
+    def unit_of_work(self, tenant_id: UUID) -> Generator[UnitOfWork]:
         """Open one transaction for one tenant; what it woke and notified leaves after the commit.
 
         Raises:
@@ -43,7 +43,7 @@ class Kernel:
         self._after_commit(work)
 
     @contextmanager
-    def unscoped_session(self, reason: str) -> Iterator[Session]:
+    def unscoped_session(self, reason: str) -> Generator[Session]:
         """Open a transaction across tenants; every use is listed in ``docs/unscoped.md``."""
         with self.database.unscoped_transaction(reason) as session:
             yield session

@@ -40,5 +40,5 @@ def backoff_seconds(attempt: int, *, base: float, longest: float = 3600.0, jitte
         longest: cap in seconds, before jitter.
         jitter: fraction between 0 and 1, drawn if not given.
     """
-    drawn = random.random() if jitter is None else jitter
+    drawn = random.random() if jitter is None else jitter  # noqa: S311 (spreads load, guards nothing)
     return min(base * 2 ** (max(attempt, 1) - 1), longest) * (1 + drawn / 4)

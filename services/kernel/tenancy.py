@@ -7,7 +7,8 @@ the second net below it.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,10 +16,9 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import re
-
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def current_tenant() -> UUID:
 
 
 @contextmanager
-def tenant_scope(tenant_id: UUID) -> Iterator[None]:
+def tenant_scope(tenant_id: UUID) -> Generator[None]:
     """Put a tenant in force for the block; changing it inside is an error.
 
     Raises:
@@ -67,7 +67,7 @@ def unscoped_reason() -> str:
 
 
 @contextmanager
-def unscoped(reason: str) -> Iterator[None]:
+def unscoped(reason: str) -> Generator[None]:
     """Allow statements across tenants for the block. Every use is listed in ``docs/unscoped.md``, pinned by a test."""
     token = _unscoped.set(reason)
     try:
@@ -96,12 +96,12 @@ class TenantGuard:
         self._mentions = re.compile(r"\b(" + "|".join(sorted(map(re.escape, tables))) + r")\b")
         self._examine = lru_cache(maxsize=8192)(self._examine_uncached)
 
-    def check(self, statement: str, parameters: Any, *, executemany: bool) -> None:
+    def check(self, statement: str, parameters: Any) -> None:
         """Refuse a statement that is not tied to the tenant in force.
 
         Args:
             statement: SQL with ``%(name)s`` parameters.
-            parameters: one mapping, or a sequence of them when ``executemany``.
+            parameters: one mapping, or a sequence of them where one statement runs for many rows.
 
         Raises:
             TenantViolation
@@ -114,7 +114,7 @@ class TenantGuard:
         if not finding.parameters:
             return
         tenant_id = current_tenant()
-        rows: Sequence[Mapping[str, object]] = parameters if executemany else [parameters]
+        rows: Sequence[Mapping[str, object]] = [parameters] if isinstance(parameters, Mapping) else parameters
         for row in rows:
             for name in finding.parameters:
                 if str(row.get(name)) != str(tenant_id):
@@ -125,7 +125,7 @@ class TenantGuard:
             return _Finding()
         try:
             trees = sqlglot.parse(_PARAMETER.sub(r":\1", statement).replace("%%", "%"), dialect="postgres")
-        except sqlglot.errors.SqlglotError:
+        except SqlglotError:
             return _Finding(violation="A statement on tenants' tables cannot be read by the tenant guard.")
         parameters: list[str] = []
         try:
@@ -144,7 +144,7 @@ class _Untied(Exception):
 class _Examination:
     """One reading of one parsed statement."""
 
-    def __init__(self, tree: exp.Expression, tables: frozenset[str]) -> None:
+    def __init__(self, tree: exp.Expr, tables: frozenset[str]) -> None:
         self._tree = tree
         self._tables = tables
         self._parameters: list[str] = []
@@ -163,7 +163,7 @@ class _Examination:
             self._check_scope(scope)
         return self._parameters
 
-    def _tenant_tables(self, scope: exp.Expression) -> dict[str, str]:
+    def _tenant_tables(self, scope: exp.Expr) -> dict[str, str]:
         """Return alias → name of the tenants' tables that stand directly in this scope."""
         ctes = {cte.alias for cte in self._tree.find_all(exp.CTE)}
         return {
@@ -172,7 +172,7 @@ class _Examination:
             if table.name in self._tables and table.name not in ctes and _scope_of(table) is scope
         }
 
-    def _check_scope(self, scope: exp.Expression) -> None:
+    def _check_scope(self, scope: exp.Expr) -> None:
         own = self._tenant_tables(scope)
         if not own:
             return
@@ -203,7 +203,7 @@ class _Examination:
                     tied.add(alias)
                     grew = True
 
-    def _outer_aliases(self, scope: exp.Expression) -> set[str]:
+    def _outer_aliases(self, scope: exp.Expr) -> set[str]:
         aliases: set[str] = set()
         above = _scope_of(scope)
         while above is not None:
@@ -235,13 +235,13 @@ class _Examination:
                 raise _Untied(f"An insert into “{table.name}” does not bind tenant_id.")
             self._parameters.append(parameter)
 
-    def _check_assignments(self, assignments: Sequence[exp.Expression]) -> None:
+    def _check_assignments(self, assignments: Sequence[exp.Expr]) -> None:
         for assignment in assignments:
             if isinstance(assignment, exp.EQ) and assignment.this.name == "tenant_id":
                 raise _Untied("A statement would move a row to another tenant.")
 
 
-def _scope_of(node: exp.Expression) -> exp.Expression | None:
+def _scope_of(node: exp.Expr) -> exp.Expr | None:
     """Return the select, update or delete that directly holds a node."""
     above = node.parent
     while above is not None and not isinstance(above, exp.Select | exp.Update | exp.Delete):
@@ -249,7 +249,7 @@ def _scope_of(node: exp.Expression) -> exp.Expression | None:
     return above
 
 
-def _conditions(scope: exp.Expression) -> Iterator[tuple[exp.Expression, str | None]]:
+def _conditions(scope: exp.Expr) -> Iterator[tuple[exp.Expr, str | None]]:
     """Yield each condition that must hold, with the one alias it restricts (None: all of them).
 
     What stands in the ON of a LEFT JOIN restricts only the joined table; that of a RIGHT or FULL JOIN neither.
@@ -270,7 +270,7 @@ def _conditions(scope: exp.Expression) -> Iterator[tuple[exp.Expression, str | N
             yield condition, join.alias_or_name if join.side == "LEFT" else None
 
 
-def _conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
+def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
     node = node.unnest()
     if isinstance(node, exp.And):
         yield from _conjuncts(node.left)
@@ -279,9 +279,7 @@ def _conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
         yield node
 
 
-def _tenant_equalities(
-    condition: exp.Expression, *, default: str
-) -> Iterator[tuple[str, exp.Expression | str]]:
+def _tenant_equalities(condition: exp.Expr, *, default: str) -> Iterator[tuple[str, exp.Expr | str]]:
     """Yield ``(alias, other side)`` for ``alias.tenant_id = …``; the other side is an alias if it is one too."""
     if not isinstance(condition, exp.EQ):
         return
@@ -294,13 +292,13 @@ def _tenant_equalities(
         yield right, condition.left
 
 
-def _tenant_alias(node: exp.Expression, default: str) -> str:
+def _tenant_alias(node: exp.Expr, default: str) -> str:
     if isinstance(node, exp.Column) and node.name == "tenant_id":
         return node.table or default
     return ""
 
 
-def _parameter_name(node: exp.Expression | str) -> str:
+def _parameter_name(node: exp.Expr | str) -> str:
     while isinstance(node, exp.Cast | exp.Paren):
         node = node.this
     return node.name if isinstance(node, exp.Placeholder) else ""

@@ -15,9 +15,7 @@ def record_consent(work: UnitOfWork, *, connection: Connection, event: ConsentCh
     An opt-out belongs to one sender number of one connection: it never silences another tenant's.
     """
     if event.allowed:
-        repository.delete_opt_out(
-            work, connection_id=connection.id, sender=event.sender, contact=event.contact.id
-        )
+        repository.delete_opt_out(work, connection_id=connection.id, sender=event.sender, contact=event.contact.id)
         return f"{event.keyword}: the contact may be written to again from {event.sender}"
     repository.add_opt_out(
         work,

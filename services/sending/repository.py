@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, exists
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from models import Connection, Conversation, Direction, Message, MessageState, OptOut
@@ -15,7 +16,7 @@ UNSENT = (MessageState.QUEUED, MessageState.SENDING)
 
 def lock_sendable(work: UnitOfWork, message_id: UUID) -> Message | None:
     """Return a message, locked, if it is due, nobody sends it, and nothing before it in its conversation is unsent."""
-    earlier = Message.__table__.alias("earlier")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    earlier = aliased(Message)
     return work.session.exec(
         select(Message)
         .where(
@@ -26,10 +27,10 @@ def lock_sendable(work: UnitOfWork, message_id: UUID) -> Message | None:
             is_due(Message),
             is_free(Message),
             ~exists().where(
-                earlier.c.tenant_id == col(Message.tenant_id),
-                earlier.c.conversation_id == col(Message.conversation_id),
-                earlier.c.id < col(Message.id),
-                earlier.c.state.in_(UNSENT),
+                col(earlier.tenant_id) == col(Message.tenant_id),
+                col(earlier.conversation_id) == col(Message.conversation_id),
+                col(earlier.id) < col(Message.id),
+                col(earlier.state).in_(UNSENT),
             ),
         )
         .with_for_update(skip_locked=True)
@@ -121,12 +122,12 @@ def find_opt_out(work: UnitOfWork, *, connection_id: UUID, sender: str, contact:
 def add_opt_out(work: UnitOfWork, row: OptOut) -> None:
     """Store an opt-out unless it is there already."""
     values = row.model_dump()
-    work.session.execute(insert(OptOut).values(**values).on_conflict_do_nothing())
+    work.session.exec(insert(OptOut).values(**values).on_conflict_do_nothing())
 
 
 def delete_opt_out(work: UnitOfWork, *, connection_id: UUID, sender: str, contact: str) -> None:
     """Forget an opt-out: the contact opted in again."""
-    work.session.execute(
+    work.session.exec(
         delete(OptOut).where(
             col(OptOut.tenant_id) == work.tenant_id,
             col(OptOut.connection_id) == connection_id,

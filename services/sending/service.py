@@ -5,7 +5,6 @@ been accepted. It is looked up at the provider; where that cannot tell, it becom
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,17 +47,16 @@ def send_message(kernel: Kernel, *, tenant_id: UUID, message_id: UUID) -> None:
         claim = _claim(kernel, work, message_id)
     if claim is None:
         return
+    failure: PatchbayError | None = None
+    sent: SentMessage | None = None
     try:
         sent = _look_up(claim) if claim.is_ambiguous else claim.module.send_message(claim.client, claim.outbound)
     except PatchbayError as error:
-        _settle(kernel, tenant_id, claim, lambda work, message: _fail(kernel, work, message, claim, error))
-    except Exception as error:
+        failure = error
+    except Exception:
         logger.exception("sending.message.crashed")
-        crash = RetryLater("An error in Patchbay; see the server's log.", ambiguous=True)
-        crash.__cause__ = error
-        _settle(kernel, tenant_id, claim, lambda work, message: _fail(kernel, work, message, claim, crash))
-    else:
-        _settle(kernel, tenant_id, claim, lambda work, message: _succeed(kernel, work, message, sent))
+        failure = RetryLater("An error in Patchbay; see the server's log.", ambiguous=True)
+    _settle(kernel, tenant_id, claim, sent=sent, failure=failure)
 
 
 def _claim(kernel: Kernel, work: UnitOfWork, message_id: UUID) -> _Claim | None:
@@ -98,9 +96,7 @@ def _claim(kernel: Kernel, work: UnitOfWork, message_id: UUID) -> _Claim | None:
     )
 
 
-def _is_stopped(
-    work: UnitOfWork, message: Message, connection: Connection, *, sender: str, is_ambiguous: bool
-) -> bool:
+def _is_stopped(work: UnitOfWork, message: Message, connection: Connection, *, sender: str, is_ambiguous: bool) -> bool:
     """Settle a message that must not leave now: disconnected, opted out, or waiting for a repair."""
     is_gone = connection.status in (ConnectionStatus.REVOKED, ConnectionStatus.DISABLED)
     if is_gone and is_ambiguous:
@@ -126,7 +122,7 @@ def _look_up(claim: _Claim) -> SentMessage | None:
 
 
 def _settle(
-    kernel: Kernel, tenant_id: UUID, claim: _Claim, settle: Callable[[UnitOfWork, Message], None]
+    kernel: Kernel, tenant_id: UUID, claim: _Claim, *, sent: SentMessage | None, failure: PatchbayError | None
 ) -> None:
     """Write what came of an attempt, unless the lease was lost meanwhile."""
     with kernel.unit_of_work(tenant_id) as work:
@@ -135,7 +131,10 @@ def _settle(
             logger.warning("sending.lease.was_lost")
             return
         message.lease_token = message.lease_until = None
-        settle(work, message)
+        if failure:
+            _fail(kernel, work, message, claim, failure)
+        else:
+            _succeed(kernel, work, message, sent)
         work.session.flush()
         following = repository.find_next_unsent(work, message.conversation_id)
         if following:
@@ -175,7 +174,9 @@ def _move_after_failure(
     message.error_code, message.error_text = error.code, error.message
     unsure = claim.is_ambiguous or (isinstance(error, RetryLater) and error.ambiguous)
     if unsure and (seconds is None or isinstance(error, Refused)):
-        _end(work, message, MessageState.UNKNOWN, error.code, "The provider cannot say whether it accepted this message.")
+        _end(
+            work, message, MessageState.UNKNOWN, error.code, "The provider cannot say whether it accepted this message."
+        )
     elif unsure:
         message.lease_until = in_seconds(max(LOOK_UP_AFTER_SECONDS, seconds or 0))
         message.state = MessageState.SENDING

@@ -92,8 +92,8 @@ def _delivery_steps(delivery: WebhookDelivery, rows: TraceRows) -> Iterator[Step
     again = f"; sent again {delivery.duplicates}×, taken once" if delivery.duplicates else ""
     yield (
         delivery.received_at,
-        f"{provider} delivered {delivery.event_type}",
-        f"Signature valid, stored before it was acknowledged{again}",
+        f"Received from {provider}",
+        f"{delivery.event_type}: signature valid, stored before it was acknowledged{again}",
         "ok",
     )
     if delivery.started_at:

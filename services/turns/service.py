@@ -1,4 +1,7 @@
-"""Runs an agent's turns: the conversation is leased, the agent thinks outside any transaction, the reply is stored once."""
+"""Runs an agent's turns.
+
+The conversation is leased, the agent thinks outside any transaction, and the reply is stored once.
+"""
 
 import logging
 from dataclasses import dataclass
@@ -11,13 +14,12 @@ from models import (
     Author,
     Conversation,
     ConversationState,
-    Direction,
     Message,
     Turn,
     TurnState,
 )
 from services import attempts
-from services.agents import HistoryItem, TurnReply, TurnRequest, runner_for
+from services.agents import HistoryItem, Speaker, TurnReply, TurnRequest, runner_for
 from services.conversations import add_reply, change_state
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import PatchbayError
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 HISTORY_MESSAGES = 20
 TURNS_PER_JOB = 50
-_AUTHORS = {Author.CONTACT: "contact", Author.AGENT: "agent", Author.USER: "user"}
+_AUTHORS: dict[Author, Speaker] = {Author.CONTACT: "contact", Author.AGENT: "agent", Author.USER: "user"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,7 @@ class _Claim:
     request: TurnRequest
 
 
-def add_turn(
-    work: UnitOfWork, *, conversation: Conversation, agent: Agent, message: Message, now: datetime
-) -> Turn:
+def add_turn(work: UnitOfWork, *, conversation: Conversation, agent: Agent, message: Message, now: datetime) -> Turn:
     """Note that a message is to be answered, or why it is not: a person is in charge, or the agent is paused."""
     silent = _why_silent(conversation, agent)
     turn = Turn(

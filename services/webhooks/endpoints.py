@@ -48,9 +48,7 @@ class EndpointDirectory:
         names = tuple(sorted(set(account_ids)))
         return self._remember(("account", provider, *names), lambda: self._find_by_account(provider, names))
 
-    def _remember(
-        self, key: tuple[str, ...], find: Callable[[], tuple[Endpoint, ...]]
-    ) -> tuple[Endpoint, ...]:
+    def _remember(self, key: tuple[str, ...], find: Callable[[], tuple[Endpoint, ...]]) -> tuple[Endpoint, ...]:
         now = self._monotonic()
         with self._lock:
             known = self._remembered.get(key)

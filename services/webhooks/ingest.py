@@ -1,7 +1,7 @@
 """From a request to a row: verify on the raw bytes, then store before anybody is told "received"."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,11 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from models import DeliveryState, WebhookDelivery
+from services.connections import find_operator_app, operator_secrets
 from services.kernel.db import Wake
 from services.kernel.errors import InvalidInput, NotFound, Unauthenticated
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
-from services.kernel.secret import Secret
 from services.provider_kit.contract import Answer, WebhookKind, WebhookRequest, WebhooksModule
 from services.provider_kit.registry import get_manifest, webhooks
 from services.webhooks.endpoints import Endpoint, EndpointDirectory
@@ -22,7 +22,6 @@ from services.webhooks.refusals import RefusalCounter
 
 _KEPT_HEADERS = re.compile(r"content-type|user-agent|[a-z0-9-]*(retry|timestamp|delivery|idempotency)[a-z0-9-]*")
 _SECRET_HEADERS = re.compile(r"signature|authorization|cookie|secret|api-key")
-OPERATOR_SECRET = "signing_secret"
 
 
 class WrongContentType(InvalidInput):
@@ -112,9 +111,11 @@ class Ingest:
         When this returns, the rows are durable.
         """
         distinct = {(item.connection_id, item.dedupe_key): item for item in reversed(deliveries)}
-        with self._kernel.unscoped_session("webhook inbox: requests that arrive together share a transaction") as session:
+        with self._kernel.unscoped_session(
+            "webhook inbox: requests that arrive together share a transaction"
+        ) as session:
             statement = insert(WebhookDelivery).values([self._row(item) for item in distinct.values()])
-            stored = session.execute(
+            stored = session.exec(
                 statement.on_conflict_do_update(
                     index_elements=["tenant_id", "connection_id", "dedupe_key"],
                     set_={"duplicates": col(WebhookDelivery.duplicates) + 1},
@@ -128,22 +129,11 @@ class Ingest:
     def _verify_for(
         self, endpoints: Sequence[Endpoint], address: Address, request: WebhookRequest, module: WebhooksModule
     ) -> Verified:
-        accepted: list[Endpoint] = []
-        refusal: Unauthenticated | None = None
-        for endpoint in endpoints:
-            try:
-                module.authenticate(request, secrets=endpoint.secrets, now=self._kernel.clock.now())
-                module.check_account(request, account_id=endpoint.account_id)
-            except Unauthenticated as error:
-                self.refusals.count(endpoint, error.code)
-                refusal = error
-            else:
-                accepted.append(endpoint)
-        if not accepted and refusal:
-            raise refusal
+        proven = self._proven(endpoints, request, module)
         handshake = module.handshake(request)
         if handshake:
             return Verified(answer=handshake)
+        accepted = self._concerned(proven, request, module)
         try:
             deliveries = tuple(self._delivery(endpoint, address, request, module) for endpoint in accepted)
         except InvalidInput:
@@ -152,11 +142,40 @@ class Ingest:
             raise
         return Verified(answer=module.answer(request), deliveries=deliveries)
 
+    def _proven(self, endpoints: Sequence[Endpoint], request: WebhookRequest, module: WebhooksModule) -> list[Endpoint]:
+        """Return the endpoints whose secret signed the request."""
+        now = self._kernel.clock.now()
+        return self._passing(
+            endpoints, lambda endpoint: module.authenticate(request, secrets=endpoint.secrets, now=now)
+        )
+
+    def _concerned(
+        self, endpoints: Sequence[Endpoint], request: WebhookRequest, module: WebhooksModule
+    ) -> list[Endpoint]:
+        """Return the endpoints whose external account the request is about."""
+        return self._passing(endpoints, lambda endpoint: module.check_account(request, account_id=endpoint.account_id))
+
+    def _passing(self, endpoints: Sequence[Endpoint], check: Callable[[Endpoint], None]) -> list[Endpoint]:
+        """Return the endpoints that pass a check; what fails it is counted, and raised if none passes."""
+        passed: list[Endpoint] = []
+        refusal: Unauthenticated | None = None
+        for endpoint in endpoints:
+            try:
+                check(endpoint)
+            except Unauthenticated as error:
+                self.refusals.count(endpoint, error.code)
+                refusal = error
+            else:
+                passed.append(endpoint)
+        if not passed and refusal:
+            raise refusal
+        return passed
+
     def _answer_for_operator(self, address: Address, request: WebhookRequest, module: WebhooksModule) -> Verified:
         """Answer what the operator's app is sent for nobody: set-up challenges, and accounts disconnected since."""
-        app = self._kernel.settings.provider_apps.get(address.provider)
-        secret = Secret(app.signing_secret.get_secret_value() if app else "")
-        module.authenticate(request, secrets={OPERATOR_SECRET: secret}, now=self._kernel.clock.now())
+        app = find_operator_app(self._kernel.settings, address.provider)
+        secrets = operator_secrets(app) if app else {}
+        module.authenticate(request, secrets=secrets, now=self._kernel.clock.now())
         return Verified(answer=module.handshake(request) or module.answer(request))
 
     def _check_content_type(self, address: Address, request: WebhookRequest) -> None:

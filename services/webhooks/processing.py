@@ -140,9 +140,7 @@ def _message_received(scene: _Scene, event: MessageReceived) -> _Effect:
 
 def _status_changed(scene: _Scene, event: MessageStatusChanged) -> _Effect:
     attempt = scene.delivery.attempt
-    return _Effect(
-        apply_receipt(scene.work, connection=scene.connection, event=event, attempt=attempt, now=scene.now)
-    )
+    return _Effect(apply_receipt(scene.work, connection=scene.connection, event=event, attempt=attempt, now=scene.now))
 
 
 def _consent_changed(scene: _Scene, event: ConsentChanged) -> _Effect:

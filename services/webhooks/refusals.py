@@ -43,7 +43,7 @@ class RefusalCounter:
                     count=count,
                     last_at=now,
                 )
-                work.session.execute(
+                work.session.exec(
                     statement.on_conflict_do_update(
                         index_elements=["tenant_id", "connection_id", "reason", "hour"],
                         set_={"count": col(WebhookRefusal.count) + count, "last_at": now},

@@ -1,6 +1,6 @@
 """One migrated template per run; each test gets its own copy of it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from alembic import command
@@ -33,7 +33,7 @@ def create_template(owner_url: str) -> None:
 
 
 @contextmanager
-def copied_database(owner_url: str) -> Iterator[str]:
+def copied_database(owner_url: str) -> Generator[str]:
     """Yield the name of a fresh copy of the template, dropped afterwards."""
     name = f"test_{new_id().hex}"
     admin = _admin(owner_url)
