@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute, Route
 from app.sandbox import slack, twilio_messages
 from app.sandbox.delivery import Forgery
 from app.sandbox.faults import KINDS
-from app.sandbox.identities import OPERATOR_APP_ID, OWN_APP_IDS, new_state
+from app.sandbox.identities import OPERATOR_APP_ID, OWN_APP_IDS, new_state, open_dm
 from app.sandbox.show import Answer, show_ledger, show_state, show_threads
-from app.sandbox.slack_call import find_app, find_team, next_ts, open_dm
+from app.sandbox.slack_call import find_app, find_team, next_ts
 from app.sandbox.slack_messages import events_of_message
 from app.sandbox.state import Fault, JsonObject, Pace, SlackInstallation, SlackMessage, TwilioAccount, TwilioNumber
 from app.sandbox.world import World

@@ -1,5 +1,6 @@
 """Who is who in the sandbox: secrets made at random for each data folder, the people and places always the same."""
 
+import hashlib
 import json
 import secrets
 from dataclasses import dataclass
@@ -21,20 +22,30 @@ from app.sandbox.state import (
     write_state,
 )
 
-BOT_SCOPES = (
-    "app_mentions:read",
-    "channels:history",
-    "channels:read",
-    "chat:write",
-    "groups:history",
-    "groups:read",
-    "im:history",
-    "im:read",
-    "im:write",
-    "users:read",
-    "users:read.email",
-)
-"""What an app may ask for here; anything else is refused as ``invalid_scope``."""
+SCOPES = {
+    "app_mentions:read": "See messages that mention it",
+    "channels:history": "See messages in public channels it is in",
+    "channels:join": "Join public channels",
+    "channels:read": "See the list of public channels",
+    "chat:write": "Send messages",
+    "chat:write.public": "Send messages to public channels it is not in",
+    "commands": "Add slash commands",
+    "files:read": "See files in channels it is in",
+    "groups:history": "See messages in private channels it is in",
+    "groups:read": "See the list of private channels it is in",
+    "im:history": "See direct messages sent to it",
+    "im:read": "See the list of its direct messages",
+    "im:write": "Start direct messages with people",
+    "mpim:history": "See messages in group conversations it is in",
+    "mpim:read": "See the list of its group conversations",
+    "mpim:write": "Start group conversations",
+    "reactions:read": "See reactions to messages",
+    "reactions:write": "React to messages",
+    "team:read": "See the workspace's name and domain",
+    "users:read": "See people in the workspace",
+    "users:read.email": "See people's e-mail addresses",
+}
+"""The bot scopes an app may ask for here, in the words of the consent page; any other is an ``invalid_scope``."""
 
 PHONES = {"+14155550142": "Mia Ortega", "+14155550143": "Jonas Keller", "+14155550144": "Lin Wei"}
 """The contacts' phones."""
@@ -176,7 +187,7 @@ def new_state() -> SandboxState:
             app_id=app.id,
             team_id=app.home_team_id,
             token=new_bot_token(),
-            scopes=list(BOT_SCOPES),
+            scopes=list(SCOPES),
             installed_by=_PEOPLE[0][0],
         )
         for app in own
@@ -197,12 +208,25 @@ def new_state() -> SandboxState:
 
 
 def join_default_channels(slack: SlackState, installation: SlackInstallation) -> None:
-    """Put an app's bot where people would have invited it: every public channel but #random."""
+    """Put an app's bot where people would have invited it: every public channel but #random, and everyone's app tab."""
     bot = next(app.bot_user_id for app in slack.apps if app.id == installation.app_id)
     team = next(team for team in slack.teams if team.id == installation.team_id)
     for channel in team.channels.values():
         if not channel.is_private and not channel.is_im and channel.name != "random" and bot not in channel.members:
             channel.members.append(bot)
+    for user in team.users:
+        open_dm(team, user=user.id, bot=bot)
+
+
+def open_dm(team: SlackTeam, *, user: str, bot: str) -> SlackChannel:
+    """Return the direct conversation between a person and a bot, opening it if need be."""
+    channel_id = dm_id(user=user, bot=bot)
+    return team.channels.setdefault(channel_id, SlackChannel(id=channel_id, user=user, bot=bot, members=[user, bot]))
+
+
+def dm_id(*, user: str, bot: str) -> str:
+    """Return the id that the direct conversation between a person and a bot has, opened or not."""
+    return "D" + hashlib.sha256(f"{user}/{bot}".encode()).hexdigest()[:10].upper()
 
 
 def new_bot_token() -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from app.sandbox.identities import OPERATOR_APP_ID, PHONES
-from app.sandbox.slack_call import dm_id, find_app
+from app.sandbox.identities import OPERATOR_APP_ID, PHONES, dm_id
+from app.sandbox.slack_call import find_app
 from app.sandbox.state import Delivery, SlackApp, SlackTeam, TwilioAccount
 from app.sandbox.world import World
 

@@ -1,6 +1,5 @@
 """What all of Slack's methods share: the call, its refusal, and how channels and lists are reached."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,17 +102,6 @@ def next_ts(slack: SlackState, *, now: float) -> str:
     """Return a message timestamp later than any before: Slack's id of a message within its channel."""
     slack.last_ts = max(now, slack.last_ts + 0.000_1)
     return f"{slack.last_ts:.6f}"
-
-
-def dm_id(*, user: str, bot: str) -> str:
-    """Return the id that the direct conversation between a person and a bot has, opened or not."""
-    return "D" + hashlib.sha256(f"{user}/{bot}".encode()).hexdigest()[:10].upper()
-
-
-def open_dm(team: SlackTeam, *, user: str, bot: str) -> SlackChannel:
-    """Return the direct conversation between a person and a bot, opening it if need be."""
-    channel_id = dm_id(user=user, bot=bot)
-    return team.channels.setdefault(channel_id, SlackChannel(id=channel_id, user=user, bot=bot, members=[user, bot]))
 
 
 def visible_channel(call: Call) -> SlackChannel:

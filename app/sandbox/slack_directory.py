@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from app.sandbox.slack_call import Answer, Call, SlackError, can_see, find_app, open_dm, page, visible_channel
+from app.sandbox.identities import open_dm
+from app.sandbox.slack_call import Answer, Call, SlackError, can_see, find_app, page, visible_channel
 from app.sandbox.state import SlackApp, SlackChannel, SlackUser
 
 _CHANNEL_SCOPES = {"public_channel": "channels:read", "private_channel": "groups:read", "im": "im:read"}

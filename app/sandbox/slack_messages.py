@@ -1,13 +1,16 @@
 """Slack's messages: posting and reading them, and the events that tell apps about them."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from app.sandbox.slack_call import Answer, Call, Event, SlackError, find_app, next_ts, open_dm, page, visible_channel
+from app.sandbox.identities import open_dm
+from app.sandbox.slack_call import Answer, Call, Event, SlackError, find_app, next_ts, page, visible_channel
 from app.sandbox.state import Accepted, JsonObject, SlackChannel, SlackMessage, SlackState, SlackTeam
 
 _TEXT_LIMIT = 40_000
+_TS = re.compile(r"\d{9,10}\.\d{6}")
 _MARKDOWN_LIMIT = 12_000
 _BLOCK_LIMIT = 50
 
@@ -22,8 +25,8 @@ def post_message(call: Call) -> Answer:
         raise SlackError("not_in_channel")
     thread_ts = call.text("thread_ts")
     messages = call.team.messages.setdefault(channel.id, [])
-    if thread_ts and all(message.ts != thread_ts for message in messages):
-        raise SlackError("thread_not_found")
+    if thread_ts and not _TS.fullmatch(thread_ts):
+        raise SlackError("invalid_thread_ts")
     message = SlackMessage(
         ts=next_ts(call.state.slack, now=call.now),
         user=call.app.bot_user_id,
@@ -117,12 +120,13 @@ def replies(call: Call) -> Answer:
     channel = visible_channel(call)
     _require_history_scope(call, channel)
     messages = call.team.messages.get(channel.id, [])
-    parent = next((item for item in messages if item.ts == call.text("ts")), None)
-    if parent is None:
+    ts = call.text("ts")
+    thread = [item for item in messages if ts in {item.ts, item.thread_ts}]
+    if not thread:
         raise SlackError("thread_not_found")
-    replies = [item for item in _between(call, messages) if item.thread_ts == parent.ts and item is not parent]
+    replies = [item for item in _between(call, thread) if item.ts != ts]
     shown = [
-        _with_thread(call, parent, messages),
+        *(_with_thread(call, item, messages) for item in thread if item.ts == ts),
         *(_shown(item, call, with_metadata=call.flag("include_all_metadata")) for item in replies),
     ]
     items, cursor = page(call, shown, default=1000)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from app.sandbox.identities import BOT_SCOPES, join_default_channels, new_bot_token
+from app.sandbox.identities import SCOPES, join_default_channels, new_bot_token
 from app.sandbox.slack_call import Answer, SlackError, find_team
 from app.sandbox.state import SlackApp, SlackCode, SlackInstallation, SlackState
 
@@ -48,7 +48,7 @@ def check_request(slack: SlackState, query: Mapping[str, str]) -> Consent:
     scopes = tuple(scope for scope in query.get("scope", "").replace(" ", ",").split(",") if scope)
     if not scopes:
         raise SlackError("no_scopes")
-    if unknown := [scope for scope in scopes if scope not in BOT_SCOPES]:
+    if unknown := [scope for scope in scopes if scope not in SCOPES]:
         raise SlackError("invalid_scope", scope=unknown[0])
     if query.get("code_challenge") and query.get("code_challenge_method") != "S256":
         raise SlackError("invalid_code_challenge_method")

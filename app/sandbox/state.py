@@ -1,6 +1,7 @@
 """What the sandbox remembers: the providers' side of the world as plain data, kept in one file."""
 
 import asyncio
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -280,21 +281,17 @@ def write_state(path: Path, state: SandboxState, *, exclusive: bool = False) -> 
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # mkstemp makes the file with mode 0600.
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    draft = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(state.model_dump_json().encode())
-        if not exclusive:
-            os.replace(name, path)
-            return
-        try:
-            os.link(name, path)
-        except FileExistsError:
-            return
-        finally:
-            os.unlink(name)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        if exclusive:
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(draft)
+        else:
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 class Store:

@@ -223,10 +223,7 @@ def _list_messages(call: Call) -> Answer:
 
 def _in_dates(message: TwilioMessage, wanted: Mapping[str, str]) -> bool:
     sent = datetime.fromtimestamp(message.sent_at or message.created_at, UTC)
-    for name, holds in _DATE_FILTERS.items():
-        if (text := wanted.get(name)) and not holds(sent, text):
-            return False
-    return True
+    return all(holds(sent, wanted[name]) for name, holds in _DATE_FILTERS.items() if wanted.get(name))
 
 
 def _moment(text: str) -> datetime:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from app.sandbox import model, slack, slack_oauth, twilio
 from app.sandbox.faults import answer_or_fail
+from app.sandbox.identities import SCOPES
 from app.sandbox.page import render
 from app.sandbox.slack_call import SlackError
 from app.sandbox.state import Fault, JsonObject
@@ -26,19 +27,6 @@ _CONSENT_ERRORS = {
     "invalid_scope": "This app asks for a permission that does not exist",
     "no_scopes": "The app asks for no permission at all (scope).",
     "invalid_team_for_non_distributed_app": "There is no such workspace or person.",
-}
-_SCOPE_WORDS = {
-    "app_mentions:read": "See messages that mention it",
-    "channels:history": "See messages in public channels it is in",
-    "channels:read": "See the list of public channels",
-    "chat:write": "Send messages",
-    "groups:history": "See messages in private channels it is in",
-    "groups:read": "See the list of private channels it is in",
-    "im:history": "See direct messages sent to it",
-    "im:read": "See the list of its direct messages",
-    "im:write": "Start direct messages with people",
-    "users:read": "See people in the workspace",
-    "users:read.email": "See people's e-mail addresses",
 }
 
 
@@ -94,7 +82,7 @@ async def _consent(world: World, request: Request) -> Response:
         return RedirectResponse(target, status_code=303)
     teams = "".join(f'<option value="{team.id}">{escape(team.name)}</option>' for team in state.teams)
     people = "".join(f'<option value="{user.id}">{escape(user.real_name)}</option>' for user in state.teams[0].users)
-    scopes = "".join(f"<li>{escape(_SCOPE_WORDS[scope])}<code>{escape(scope)}</code></li>" for scope in consent.scopes)
+    scopes = "".join(f"<li>{escape(SCOPES[scope])}<code>{escape(scope)}</code></li>" for scope in consent.scopes)
     body = render(
         "consent.html",
         app=escape(consent.app.name),

@@ -260,8 +260,8 @@ function draw() {
   const place = places.find((item) => item.key === current);
   $("talk").classList.toggle("open", Boolean(place));
   drawPlaces(places);
-  drawChat(place);
   drawComposer(place);
+  drawChat(place);
   drawKeys();
 }
 
