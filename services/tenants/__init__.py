@@ -13,7 +13,7 @@ from services.tenants.sessions import (
     sign_in_with_link,
     sign_out,
 )
-from services.tenants.setup import bootstrap, create_setup_link, redeem_setup
+from services.tenants.setup import bootstrap, create_setup_link, is_set_up, redeem_setup
 from services.tenants.views import BootstrapResult, NewApiKey, SetupForm, SignedIn, TenantView
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "create_setup_link",
     "find_actor_by_session",
     "get_tenant",
+    "is_set_up",
     "is_setup_link_usable",
     "is_sign_in_link_usable",
     "read_session_token",

@@ -26,6 +26,12 @@ _DEAD_LINK = (
 )
 
 
+def is_set_up(kernel: Kernel) -> bool:
+    """Return whether somebody exists already."""
+    with kernel.unscoped_session("setup.has_users") as session:
+        return repository.has_users(session)
+
+
 def create_setup_link(kernel: Kernel) -> str:
     """Return the address where the first person sets Patchbay up; older such links stop working.
 

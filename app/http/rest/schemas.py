@@ -1,0 +1,80 @@
+"""What requests to the REST API look like. Answers are the services' own views."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("Remove zero characters and halves of surrogate pairs.")
+    return text
+
+
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(_storable)]
+"""A text that the database can hold."""
+Word = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
+"""A short one, such as a slug."""
+Cursor = Annotated[
+    str,
+    Query(max_length=200, description="`next_cursor` of the page before; leave it out for the first page."),
+    AfterValidator(_storable),
+]
+Limit = Annotated[int, Query(ge=1, le=100, description="Most items on a page.")]
+
+
+class _Request(BaseModel):
+    """Refuses what it does not know, so that a misspelt name is an error and no other column can be set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class NewAgent(_Request):
+    """An agent to create."""
+
+    name: Text
+    purpose: Text = ""
+    instructions: Text = ""
+    model: Text = ""
+
+
+class AgentChanges(_Request):
+    """What to change of an agent; what is left out stays."""
+
+    name: Text | None = None
+    purpose: Text | None = None
+    instructions: Text | None = None
+    model: Text | None = None
+
+
+class PlaybookItem(_Request):
+    """One question with its answer."""
+
+    question: Text
+    answer: Text
+
+
+class NewPlaybook(_Request):
+    """All entries of a playbook, in order; replaces what was there."""
+
+    entries: Annotated[tuple[PlaybookItem, ...], Field(max_length=1000)]
+
+
+class NewConnection(_Request):
+    """An account to connect by keys."""
+
+    provider: Word
+    scheme: Annotated[Word, Field(description="Id of one of the provider's ways to connect.")]
+    agent_id: UUID | None = None
+    values: Annotated[
+        dict[Word, Text | bool],
+        Field(max_length=50, description="By field name, as the provider's catalogue entry lists them."),
+    ]
+
+
+class NumberAssignment(_Request):
+    """Who answers on a number."""
+
+    agent_id: Annotated[UUID | None, Field(description="None takes the number from its agent.")]
