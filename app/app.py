@@ -2,13 +2,15 @@
 
 import reflex as rx
 
-from app import routes
+from app.pages.routes import register_pages
 
-
-def home() -> rx.Component:
-    """Send whoever comes to the root on to the team."""
-    return rx.el.main(rx.el.a("Patchbay", href=routes.TEAM + "/"))
-
-
-app = rx.App(html_lang="en")
-app.add_page(home, route=routes.HOME, title="Patchbay", on_load=rx.redirect(routes.TEAM))
+app = rx.App(
+    html_lang="en",
+    stylesheets=["/patchbay.css"],
+    head_components=[
+        rx.el.script(src="/patchbay.js"),
+        rx.el.link(rel="icon", type="image/svg+xml", href="/favicon.svg"),
+        rx.el.meta(name="color-scheme", content="light dark"),
+    ],
+)
+register_pages(app)

@@ -1,0 +1,91 @@
+"""Components that run in the browser: each wraps a small JSX file next to this module."""
+
+from typing import Any
+
+import reflex as rx
+
+
+class _Local(rx.Component):
+    """A component of ours, written in JSX."""
+
+
+class TimeAgo(_Local):
+    """A time that stays true: relative in words (``ago``), as a ``date`` or as a ``clock``; exact on hover."""
+
+    library = rx.asset("time_ago.jsx", shared=True).importable_path
+    tag = "TimeAgo"
+    at: rx.Var[str]
+    mode: rx.Var[str]
+
+
+class Modal(_Local):
+    """A dialog: open or closed by the page's state."""
+
+    library = rx.asset("modal.jsx", shared=True).importable_path
+    tag = "Modal"
+    open: rx.Var[bool]
+    heading: rx.Var[str]
+    on_dismiss: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class CopyField(_Local):
+    """A value to paste somewhere else."""
+
+    library = rx.asset("copy_field.jsx", shared=True).importable_path
+    tag = "CopyField"
+    label: rx.Var[str]
+    value: rx.Var[str]
+    help: rx.Var[str]
+
+
+class MessageLog(_Local):
+    """A thread of messages that stays at its end."""
+
+    library = rx.asset("message_log.jsx", shared=True).importable_path
+    tag = "MessageLog"
+    messages: rx.Var[Any]
+    conversation: rx.Var[str]
+    label: rx.Var[str]
+
+
+class ConnectForm(_Local):
+    """A form for keys that posts to the server over HTTP, past the page's state."""
+
+    library = rx.asset("connect_form.jsx", shared=True).importable_path
+    tag = "ConnectForm"
+    action: rx.Var[str]
+    payload: rx.Var[dict[str, Any]]
+    fields: rx.Var[Any]
+    submit_label: rx.Var[str]
+    on_done: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+
+
+class ThemeSwitch(_Local):
+    """System, light or dark; remembered in the browser."""
+
+    library = rx.asset("theme_switch.jsx", shared=True).importable_path
+    tag = "ThemeSwitch"
+
+
+class PlaybookEditor(_Local):
+    """The playbook's entries; one event leaves when they are saved."""
+
+    library = rx.asset("playbook_editor.jsx", shared=True).importable_path
+    tag = "PlaybookEditor"
+    agent: rx.Var[str]
+    entries: rx.Var[Any]
+    revision: rx.Var[int]
+    problem: rx.Var[Any]
+    saving: rx.Var[bool]
+    read_only: rx.Var[bool]
+    reason: rx.Var[str]
+    on_save: rx.EventHandler[rx.event.passthrough_event_spec(list[dict[str, str]])]
+
+
+time_ago = TimeAgo.create
+modal = Modal.create
+copy_field = CopyField.create
+message_log = MessageLog.create
+connect_form = ConnectForm.create
+theme_switch = ThemeSwitch.create
+playbook_editor = PlaybookEditor.create

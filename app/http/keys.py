@@ -1,0 +1,54 @@
+"""Connecting by keys from a browser: the form posts straight here, past the page framework.
+
+What is typed is secret. It travels once, in the body of this request; it never becomes page state, which lives in
+Redis, and never a frame of the page's socket.
+"""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.http.deps import KernelDep, MaybeCookieActor, require_same_origin
+from services.connections import connect_with_keys
+from services.kernel.errors import Unauthenticated
+
+
+class KeysForm(BaseModel):
+    """What the form sends."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    scheme_id: str = Field(max_length=60)
+    agent_id: UUID | None = None
+    values: dict[str, str] = Field(max_length=40, repr=False)
+
+
+class Connected(BaseModel):
+    """What the form is told: the new connection's id."""
+
+    id: UUID
+
+
+def create_keys_router() -> APIRouter:
+    """Return the route behind the pages' form for keys; its errors are problem documents that name the field."""
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(require_same_origin)], redirect_slashes=False)
+    router.add_api_route(
+        "/api/admin/ai-agents/integrations/{provider}/keys", post_keys, methods=["POST"], status_code=201
+    )
+    return router
+
+
+def post_keys(kernel: KernelDep, actor: MaybeCookieActor, provider: str, form: KeysForm) -> Connected:
+    """Connect an account with the keys a person typed."""
+    if actor is None:
+        raise Unauthenticated("You are not signed in any more. Sign in, then connect again.")
+    connection = connect_with_keys(
+        kernel,
+        actor=actor,
+        provider=provider,
+        scheme_id=form.scheme_id,
+        agent_id=form.agent_id,
+        values=form.values,
+    )
+    return Connected(id=connection.id)

@@ -1,0 +1,127 @@
+"""An agent's name, purpose and instructions, and whether it answers."""
+
+from collections.abc import AsyncIterator
+
+import reflex as rx
+
+from app import routes
+from models import AgentStatus
+from app.session.guard import current_actor, guarded
+from app.session.kernel import get_kernel, in_thread
+from app.session.state import AgentState, complain, route_id
+from services.agents import AgentForm, delete_agent, get_agent, set_status, update_agent
+from services.kernel.errors import InvalidInput, PatchbayError
+from services.tenants import Permission
+
+
+class AgentSettingsState(rx.State):
+    """The form as last loaded or saved; what is typed stays in the browser until it is submitted."""
+
+    name: str = ""
+    purpose: str = ""
+    instructions: str = ""
+    model: str = ""
+    revision: int = 0
+    phase: str = "loading"
+    is_saving: bool = False
+    is_deleting: bool = False
+    wrong_field: str = ""
+    wrong_text: str = ""
+
+    @rx.event
+    @guarded(Permission.AGENTS_VIEW)
+    async def load(self) -> None:
+        """Read the agent."""
+        self.wrong_field = self.wrong_text = ""
+        self.is_deleting = False
+        try:
+            agent = await in_thread(get_agent, get_kernel(), actor=current_actor(), agent_id=route_id(self, "agent_id"))
+        except PatchbayError:
+            self.phase = "failed"
+            return
+        self.name, self.purpose, self.instructions = agent.name, agent.purpose, agent.instructions
+        self.model = agent.model
+        self.revision += 1
+        self.phase = "ready"
+
+    @rx.event
+    @guarded(Permission.AGENTS_EDIT)
+    async def save(self, form: dict[str, str]) -> AsyncIterator[rx.event.EventSpec | type[rx.State] | None]:
+        """Save what was typed."""
+        self.is_saving, self.wrong_field, self.wrong_text = True, "", ""
+        yield
+        try:
+            agent = await in_thread(
+                update_agent,
+                get_kernel(),
+                actor=current_actor(),
+                agent_id=route_id(self, "agent_id"),
+                form=AgentForm(
+                    name=str(form.get("name", "")),
+                    purpose=str(form.get("purpose", "")),
+                    instructions=str(form.get("instructions", "")),
+                    model=str(form.get("model", "")),
+                ),
+            )
+        except InvalidInput as error:
+            self.wrong_field, self.wrong_text = error.field, error.message
+        except PatchbayError as error:
+            yield complain(error)
+        else:
+            self.name, self.purpose, self.instructions = agent.name, agent.purpose, agent.instructions
+            self.model = agent.model
+            yield AgentState.load()
+            yield rx.toast.success("Saved.")
+        finally:
+            self.is_saving = False
+
+    @rx.event
+    @guarded(Permission.AGENTS_EDIT)
+    async def pause(self) -> AsyncIterator[rx.event.EventSpec]:
+        """Stop the agent from answering anywhere."""
+        async for event in self._set_status(
+            AgentStatus.PAUSED, "Paused. Messages are still received and wait for a person."
+        ):
+            yield event
+
+    @rx.event
+    @guarded(Permission.AGENTS_EDIT)
+    async def resume(self) -> AsyncIterator[rx.event.EventSpec]:
+        """Let the agent answer again."""
+        async for event in self._set_status(AgentStatus.ACTIVE, "The agent answers again."):
+            yield event
+
+    @rx.event
+    @guarded(Permission.AGENTS_EDIT)
+    async def ask_delete(self) -> None:
+        """Ask before deleting."""
+        self.is_deleting = True
+
+    @rx.event
+    @guarded(Permission.AGENTS_VIEW)
+    async def keep(self) -> None:
+        """Put the question away."""
+        self.is_deleting = False
+
+    @rx.event
+    @guarded(Permission.AGENTS_EDIT)
+    async def delete(self) -> AsyncIterator[rx.event.EventSpec]:
+        """Delete the agent, if nothing is connected to it any more."""
+        self.is_deleting = False
+        try:
+            await in_thread(delete_agent, get_kernel(), actor=current_actor(), agent_id=route_id(self, "agent_id"))
+        except PatchbayError as error:
+            yield complain(error)
+        else:
+            yield rx.redirect(routes.TEAM)
+
+    async def _set_status(self, status: AgentStatus, said: str) -> AsyncIterator[rx.event.EventSpec]:
+        try:
+            await in_thread(
+                set_status, get_kernel(), actor=current_actor(), agent_id=route_id(self, "agent_id"), status=status
+            )
+        except PatchbayError as error:
+            yield complain(error)
+        else:
+            yield AgentState.load()
+            yield rx.toast.success(said)

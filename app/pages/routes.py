@@ -1,0 +1,59 @@
+"""The route table: every page with its title and what it loads."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import reflex as rx
+
+from app import routes
+from app.live import Watch
+from app.pages.agent_settings import page as agent_settings
+from app.pages.agent_settings.state import AgentSettingsState
+from app.pages.ai_team import page as ai_team
+from app.pages.ai_team.state import TeamState
+from app.pages.conversations import page as conversations
+from app.pages.conversations.state import ConversationsState
+from app.pages.integrations import page as integrations
+from app.pages.integrations.state import IntegrationsState
+from app.pages.not_found import page as not_found
+from app.pages.playbook import page as playbook
+from app.pages.playbook.state import PlaybookState
+from app.pages.traces import page as traces
+from app.pages.traces.state import TraceState
+from app.session.guard import Guard
+from app.session.state import AgentState, SessionState
+
+WATCHES: Sequence[Watch] = (
+    Watch(topic="conversation", route=routes.AGENT_CONVERSATIONS, handler=ConversationsState.on_live),
+    Watch(topic="conversation", route=routes.TRACE, handler=TraceState.on_live),
+    Watch(topic="delivery", route=routes.TRACE, handler=TraceState.on_live),
+    Watch(topic="connection", route=routes.AGENT_INTEGRATIONS, handler=IntegrationsState.on_live),
+)
+"""Which pages read again when something changes."""
+
+
+def register_pages(app: rx.App) -> None:
+    """Add all pages to the application, and the guard in front of every event."""
+    app.add_middleware(Guard(), index=0)
+    app.add_page(home, route=routes.HOME, title="Patchbay", on_load=rx.redirect(routes.TEAM, replace=True))
+    app.add_page(not_found.page, route="/404", title="No such page · Patchbay")
+    _add(app, ai_team.page, routes.TEAM, "AI team", [TeamState.load])
+    _add(app, agent_settings.page, routes.AGENT, "Agent settings", [AgentState.load, AgentSettingsState.load])
+    _add(app, playbook.page, routes.AGENT_PLAYBOOK, "Playbook", [AgentState.load, PlaybookState.load])
+    _add(app, integrations.page, routes.AGENT_INTEGRATIONS, "Integrations", [AgentState.load, IntegrationsState.load])
+    _add(
+        app, conversations.page, routes.AGENT_CONVERSATIONS, "Conversations", [AgentState.load, ConversationsState.load]
+    )
+    _add(app, traces.page, routes.TRACE, "Trace", [TraceState.load])
+
+
+def home() -> rx.Component:
+    """Send whoever comes to the root on to the team."""
+    return rx.el.main(
+        rx.el.h1("Patchbay", class_name="sr-only"),
+        rx.el.p(rx.el.a("Go to the AI team", href=routes.TEAM + "/", class_name="link"), class_name="padded"),
+    )
+
+
+def _add(app: rx.App, page: Any, route: str, title: str, on_load: Sequence[Any]) -> None:
+    app.add_page(page, route=route, title=f"{title} · Patchbay", on_load=[SessionState.load, *on_load])

@@ -1,0 +1,1 @@
+"""One message, from the webhook to the receipt."""

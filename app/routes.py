@@ -1,0 +1,50 @@
+"""The pages' addresses: patterns for the route table, and builders for links."""
+
+from uuid import UUID
+
+HOME = "/"
+LOGIN = "/login"
+LOGOUT = "/logout"
+
+TEAM = "/admin/ai-team"
+AGENT = "/admin/ai-team/[agent_id]"
+AGENT_PLAYBOOK = "/admin/ai-team/[agent_id]/playbook"
+AGENT_INTEGRATIONS = "/admin/ai-team/[agent_id]/integrations"
+AGENT_CONVERSATIONS = "/admin/ai-team/[agent_id]/conversations"
+TRACE = "/admin/traces/[trace_id]"
+
+
+def agent_settings(agent_id: UUID | str) -> str:
+    """Return the address of an agent's settings."""
+    return f"{TEAM}/{agent_id}"
+
+
+def agent_playbook(agent_id: UUID | str) -> str:
+    """Return the address of an agent's playbook."""
+    return f"{TEAM}/{agent_id}/playbook"
+
+
+def agent_integrations(agent_id: UUID | str) -> str:
+    """Return the address of an agent's integrations."""
+    return f"{TEAM}/{agent_id}/integrations"
+
+
+def agent_conversations(agent_id: UUID | str, *, show: str = "", conversation_id: UUID | str = "") -> str:
+    """Return the address of an agent's conversations, with a filter and an open conversation."""
+    query = "&".join(f"{name}={value}" for name, value in (("show", show), ("c", conversation_id)) if str(value))
+    return f"{TEAM}/{agent_id}/conversations" + (f"?{query}" if query else "")
+
+
+def trace(trace_id: UUID | str) -> str:
+    """Return the address of a trace."""
+    return f"/admin/traces/{trace_id}"
+
+
+def oauth_start(provider: str, agent_id: UUID | str) -> str:
+    """Return the address that begins the walk to a provider's consent page; a full page load, not a page of ours."""
+    return f"/api/admin/ai-agents/integrations/{provider}/oauth?agent_id={agent_id}"
+
+
+def keys_form(provider: str) -> str:
+    """Return the address that the form for a provider's keys is sent to."""
+    return f"/api/admin/ai-agents/integrations/{provider}/keys"
