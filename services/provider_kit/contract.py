@@ -204,6 +204,8 @@ class ChannelKind(StrEnum):
     SLACK_CHANNEL = "slack_channel"
     SMS = "sms"
     EMAIL = "email"
+    CHAT = "chat"
+    """A conversation in any other messenger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
