@@ -103,17 +103,6 @@ def storable_text(text: str) -> str:
     return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def split_text(text: str, limit: int) -> tuple[str, ...]:
-    """Cut a text into pieces of at most ``limit`` characters, at a paragraph, line or word where possible."""
-    pieces: list[str] = []
-    rest = text.strip()
-    while len(rest) > limit:
-        cut = next((at for mark in ("\n\n", "\n", " ") if (at := rest.rfind(mark, limit // 2, limit + 1)) > 0), limit)
-        pieces.append(rest[:cut].rstrip())
-        rest = rest[cut:].lstrip()
-    return (*pieces, rest) if rest else tuple(pieces)
-
-
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):

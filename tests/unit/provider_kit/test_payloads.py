@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from services.kernel.errors import InvalidInput
-from services.provider_kit.payloads import parse_form, parse_json, read_model, split_text, storable_text
+from services.provider_kit.payloads import parse_form, parse_json, read_model, storable_text
 
 
 class Wire(BaseModel):
@@ -99,19 +99,3 @@ def test_a_model_error_names_the_place_and_not_the_value() -> None:
     assert caught.value.field == "count"
     assert words not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
-
-
-def test_a_long_text_is_cut_where_a_reader_would() -> None:
-    assert split_text("one two three", 100) == ("one two three",)
-    assert split_text("one two three", 8) == ("one two", "three")
-    assert split_text("para one\n\npara two is here", 18) == ("para one", "para two is here")
-    assert split_text("x" * 25, 10) == ("x" * 10, "x" * 10, "x" * 5)
-    assert split_text("   ", 10) == ()
-
-
-@given(st.text(max_size=500), st.integers(1, 50))
-def test_no_piece_is_too_long_and_no_word_is_lost(text: str, limit: int) -> None:
-    pieces = split_text(text, limit)
-
-    assert all(0 < len(piece) <= limit for piece in pieces)
-    assert "".join("".join(pieces).split()) == "".join(text.split())
