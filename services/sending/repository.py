@@ -33,7 +33,7 @@ def lock_sendable(work: UnitOfWork, message_id: UUID) -> Message | None:
                 col(earlier.state).in_(UNSENT),
             ),
         )
-        .with_for_update(skip_locked=True)
+        .with_for_update()
     ).first()
 
 

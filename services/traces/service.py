@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from enum import IntEnum
 from uuid import UUID
 
 from models import (
@@ -24,7 +25,20 @@ from services.traces import repository
 from services.traces.repository import TraceRows
 from services.traces.views import TraceStepView, TraceView
 
-Step = tuple[datetime, str, str, str]
+
+class _Stage(IntEnum):
+    """The order of steps that share a time."""
+
+    RECEIVED = 1
+    ROUTED = 2
+    STORED = 3
+    TURN = 4
+    OUTBOX = 5
+    SENDING = 6
+    OUTCOME = 7
+
+
+Step = tuple[datetime, _Stage, str, str, str]
 
 _DELIVERY_STATUS = {DeliveryState.PROCESSED: "ok", DeliveryState.IGNORED: "info", DeliveryState.DEAD: "failed"}
 _DELIVERY_TITLE = {
@@ -54,7 +68,7 @@ def get_trace(kernel: Kernel, *, actor: Actor, trace_id: UUID) -> TraceView:
 
 def build_trace(trace_id: UUID, rows: TraceRows) -> TraceView:
     """Put the rows of a trace in the order of time."""
-    steps = sorted(_steps(rows), key=lambda step: step[0])
+    steps = sorted(_steps(rows), key=lambda step: step[:2])
     first = steps[0][0]
     return TraceView(
         id=trace_id,
@@ -62,7 +76,7 @@ def build_trace(trace_id: UUID, rows: TraceRows) -> TraceView:
             TraceStepView(
                 at=at, offset_ms=(at - first) // timedelta(milliseconds=1), title=title, detail=detail, status=status
             )
-            for at, title, detail, status in steps
+            for at, _, title, detail, status in steps
         ),
         agent_id=rows.agent.id if rows.agent else None,
         agent_name=rows.agent.name if rows.agent else "",
@@ -78,7 +92,7 @@ def _steps(rows: TraceRows) -> Iterator[Step]:
         yield from _delivery_steps(delivery, rows)
     for message in rows.messages:
         if message.direction is Direction.INBOUND:
-            yield message.created_at, f"Message from {message.author_label} stored", "", "ok"
+            yield message.created_at, _Stage.STORED, f"Message from {message.author_label} stored", "", "ok"
         else:
             yield from _outbound_steps(message, _provider_name(rows, message.connection_id))
     for turn in rows.turns:
@@ -92,15 +106,17 @@ def _delivery_steps(delivery: WebhookDelivery, rows: TraceRows) -> Iterator[Step
     again = f"; sent again {delivery.duplicates}×, taken once" if delivery.duplicates else ""
     yield (
         delivery.received_at,
+        _Stage.RECEIVED,
         f"Received from {provider}",
         f"{delivery.event_type}: signature valid, stored before it was acknowledged{again}",
         "ok",
     )
     if delivery.started_at:
-        yield delivery.started_at, "Processing began", f"Attempt {delivery.attempt}", "ok"
+        yield delivery.started_at, _Stage.RECEIVED, "Processing began", f"Attempt {delivery.attempt}", "ok"
     if delivery.finished_at and delivery.state in _DELIVERY_TITLE:
         yield (
             delivery.finished_at,
+            _Stage.ROUTED,
             _DELIVERY_TITLE[delivery.state],
             delivery.reason,
             _DELIVERY_STATUS[delivery.state],
@@ -110,44 +126,45 @@ def _delivery_steps(delivery: WebhookDelivery, rows: TraceRows) -> Iterator[Step
 def _turn_steps(turn: Turn, rows: TraceRows) -> Iterator[Step]:
     name = rows.agent.name if rows.agent else "The agent"
     if turn.state is TurnState.SKIPPED:
-        yield turn.finished_at or turn.created_at, f"{name} stayed silent", turn.reason, "info"
+        yield turn.finished_at or turn.created_at, _Stage.TURN, f"{name} stayed silent", turn.reason, "info"
         return
     if turn.state is TurnState.DUE:
-        yield turn.created_at, f"{name} is to answer", "", "waiting"
+        yield turn.created_at, _Stage.TURN, f"{name} is to answer", "", "waiting"
         return
     if turn.started_at:
-        yield turn.started_at, f"{name} began to answer", f"Attempt {turn.attempt}", "ok"
+        yield turn.started_at, _Stage.TURN, f"{name} began to answer", f"Attempt {turn.attempt}", "ok"
     if turn.state is TurnState.DONE and turn.finished_at:
         tokens = f", {turn.input_tokens + turn.output_tokens} tokens" if turn.output_tokens else ""
         by = _RUNNERS.get(turn.runner, turn.runner)
-        yield turn.finished_at, f"Answered by {by}{' ' + turn.model if turn.model else ''}{tokens}", turn.reason, "ok"
+        model = f" {turn.model}" if turn.model else ""
+        yield turn.finished_at, _Stage.TURN, f"Answered by {by}{model}{tokens}", turn.reason, "ok"
     if turn.state is TurnState.DEAD and turn.finished_at:
-        yield turn.finished_at, f"{name} could not answer", turn.reason, "failed"
+        yield turn.finished_at, _Stage.TURN, f"{name} could not answer", turn.reason, "failed"
 
 
 def _outbound_steps(message: Message, provider: str) -> Iterator[Step]:
     who = message.author_label if message.author is Author.USER else "Answer"
-    yield message.created_at, f"{who} put into the outbox", "", "ok"
+    yield message.created_at, _Stage.OUTBOX, f"{who} put into the outbox", "", "ok"
     if message.attempted_at:
-        yield message.attempted_at, f"Handed to {provider}", f"Attempt {message.attempt}", "ok"
+        yield message.attempted_at, _Stage.SENDING, f"Handed to {provider}", f"Attempt {message.attempt}", "ok"
     if message.sent_at:
         segments = f"{message.segments} segment{'s' if message.segments != 1 else ''}" if message.segments else ""
-        yield message.sent_at, f"Accepted by {provider}", segments, "ok"
+        yield message.sent_at, _Stage.OUTCOME, f"Accepted by {provider}", segments, "ok"
     if message.delivered_at:
-        yield message.delivered_at, "Delivered", f"{provider} reports it", "ok"
+        yield message.delivered_at, _Stage.OUTCOME, "Delivered", f"{provider} reports it", "ok"
     last = message.delivered_at or message.sent_at or message.attempted_at or message.created_at
     if message.state is MessageState.FAILED:
-        yield last, "Not delivered", message.error_text, "failed"
+        yield last, _Stage.OUTCOME, "Not delivered", message.error_text, "failed"
     elif message.state is MessageState.UNKNOWN:
-        yield last, "Outcome unknown", message.error_text, "failed"
+        yield last, _Stage.OUTCOME, "Outcome unknown", message.error_text, "failed"
     elif message.state in _OPEN_MESSAGES:
-        yield last, "Waits to be sent", message.error_text, "waiting"
+        yield last, _Stage.OUTCOME, "Waits to be sent", message.error_text, "waiting"
 
 
 def _failure_step(failure: FailedAttempt) -> Step:
     again = f" Tried again at {failure.next_attempt_at:%H:%M:%S} UTC." if failure.next_attempt_at else ""
     title = f"Attempt {failure.attempt} of the {failure.subject} failed"
-    return failure.created_at, title, f"{failure.message}{again}", "failed"
+    return failure.created_at, _Stage.OUTCOME, title, f"{failure.message}{again}", "failed"
 
 
 def _provider_name(rows: TraceRows, connection_id: UUID) -> str:

@@ -12,7 +12,10 @@ OPEN = (TurnState.DUE, TurnState.RUNNING)
 
 
 def lock_free_conversation(work: UnitOfWork, conversation_id: UUID) -> Conversation | None:
-    """Return the conversation, locked, unless another worker holds it."""
+    """Return the conversation, locked, unless another worker holds it.
+
+    Waits for a short transaction on the row rather than skipping it: a skipped wake-up would cost a sweep.
+    """
     return work.session.exec(
         select(Conversation)
         .where(
@@ -20,7 +23,7 @@ def lock_free_conversation(work: UnitOfWork, conversation_id: UUID) -> Conversat
             col(Conversation.id) == conversation_id,
             is_free(Conversation),
         )
-        .with_for_update(skip_locked=True)
+        .with_for_update()
     ).first()
 
 

@@ -133,14 +133,16 @@ class Ingest:
         handshake = module.handshake(request)
         if handshake:
             return Verified(answer=handshake)
-        accepted = self._concerned(proven, request, module)
         try:
-            deliveries = tuple(self._delivery(endpoint, address, request, module) for endpoint in accepted)
+            dedupe_key = module.dedupe_key(request)
         except InvalidInput:
-            for endpoint in accepted:
+            for endpoint in proven:
                 self.refusals.count(endpoint, "malformed")
             raise
-        return Verified(answer=module.answer(request), deliveries=deliveries)
+        accepted = self._concerned(proven, request, module)
+        event_type = module.event_type(request)
+        deliveries = [_delivery(endpoint, address, request, event_type, dedupe_key) for endpoint in accepted]
+        return Verified(answer=module.answer(request), deliveries=tuple(deliveries))
 
     def _proven(self, endpoints: Sequence[Endpoint], request: WebhookRequest, module: WebhooksModule) -> list[Endpoint]:
         """Return the endpoints whose secret signed the request."""
@@ -184,26 +186,6 @@ class Ingest:
         if given not in allowed:
             raise WrongContentType(f"Send {' or '.join(allowed)}.", field="content-type")
 
-    def _delivery(
-        self, endpoint: Endpoint, address: Address, request: WebhookRequest, module: WebhooksModule
-    ) -> NewDelivery:
-        return NewDelivery(
-            id=new_id(),
-            tenant_id=endpoint.tenant_id,
-            connection_id=endpoint.connection_id,
-            provider=address.provider,
-            kind=address.kind,
-            event_type=module.event_type(request)[:200],
-            dedupe_key=f"{address.kind}:{module.dedupe_key(request)}"[:400],
-            headers={
-                name: value[:500]
-                for name, value in request.headers.items()
-                if _KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.search(name)
-            },
-            query=request.query[:2000],
-            body=request.body,
-        )
-
     def _row(self, item: NewDelivery) -> dict[str, object]:
         now = self._kernel.clock.now()
         return {
@@ -225,3 +207,24 @@ class Ingest:
             "received_at": now,
             "next_attempt_at": func.clock_timestamp(),
         }
+
+
+def _delivery(
+    endpoint: Endpoint, address: Address, request: WebhookRequest, event_type: str, dedupe_key: str
+) -> NewDelivery:
+    return NewDelivery(
+        id=new_id(),
+        tenant_id=endpoint.tenant_id,
+        connection_id=endpoint.connection_id,
+        provider=address.provider,
+        kind=address.kind,
+        event_type=event_type[:200],
+        dedupe_key=f"{address.kind}:{dedupe_key}"[:400],
+        headers={
+            name: value[:500]
+            for name, value in request.headers.items()
+            if _KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.search(name)
+        },
+        query=request.query[:2000],
+        body=request.body,
+    )

@@ -23,7 +23,7 @@ def lock_processable(work: UnitOfWork, delivery_id: UUID) -> WebhookDelivery | N
             is_due(WebhookDelivery),
             is_free(WebhookDelivery),
         )
-        .with_for_update(skip_locked=True)
+        .with_for_update()
     ).first()
 
 

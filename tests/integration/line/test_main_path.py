@@ -57,8 +57,8 @@ def test_trace_tells_every_step_with_its_reason(line: Line, shop: Shop) -> None:
     assert [step.title for step in trace.steps] == [
         "Received from Twilio",
         "Processing began",
-        "Message from +14155550142 stored",
         "Routed",
+        "Message from +14155550142 stored",
         "Bri began to answer",
         "Answered by the playbook",
         "Answer put into the outbox",
