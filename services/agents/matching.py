@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.agents.runner import HAND_OVER_SENTENCE
@@ -31,7 +31,7 @@ _FILLER = _set(
 )
 _HELLO = _set("hi hello hey hiya howdy hallo hej hola ciao bonjour moin servus greetings")
 _GREETING = _HELLO | _set("morning afternoon evening day morgen abend tag")
-_THANKS = _set("thanks thank thx cheers danke merci gracias grazie ok okay great perfect super cool bye tschüss")
+_THANKS = _set("thanks thank thx dank cheers danke merci gracias grazie ok okay great perfect super cool bye tschüss")
 _PADDING = _set(
     "a all and are doing for good guten help how it lot many much no so that the there this today very was you your"
     " dir ihnen schön schönen sehr vielen"
@@ -54,10 +54,10 @@ class Candidate:
 
     question: str
     answer: str
+    words: tuple[Word, ...]
+    """Words of the question."""
     stems: frozenset[str]
-    """Stems of the question, without English stop words."""
-    words: frozenset[str]
-    """Words of the question as written."""
+    """Stems of those that carry meaning."""
     answer_stems: frozenset[str]
 
 
@@ -94,8 +94,9 @@ def decide(
         matches = [find_match([word for sentence in words for word in sentence], candidates, ignored=ignored)]
         unanswered = False
     else:
+        told = frozenset[str]().union(*(match.stems | match.answer_stems for match in matches if match))
         unanswered = any(
-            match is None and sentence.endswith("?") and {word.stem for word in found} - ignored
+            match is None and sentence.endswith("?") and _is_about_else(meaningful_stems(found) - ignored, told)
             for sentence, found, match in zip(sentences, words, matches, strict=True)
         )
     found = list(dict.fromkeys(match for match in matches if match))
@@ -104,6 +105,17 @@ def decide(
             text=UNKNOWN_TEXT, reason="No playbook entry matches", hand_over=True
         )
     return _answer_with(found, unanswered=unanswered)
+
+
+def without_greeting(words: Iterable[Word]) -> frozenset[str]:
+    """Return the words as written, without the greeting before a question."""
+    texts = frozenset(word.text for word in words)
+    return texts - _HELLO or texts
+
+
+def meaningful_stems(words: Sequence[Word]) -> frozenset[str]:
+    """Return the stems of the words that carry meaning."""
+    return frozenset(word.stem for word in words) - stop_stems(words)
 
 
 def stop_stems(words: Sequence[Word]) -> frozenset[str]:
@@ -120,9 +132,9 @@ def stop_stems(words: Sequence[Word]) -> frozenset[str]:
 
 def find_match(words: Sequence[Word], candidates: Sequence[Candidate], *, ignored: frozenset[str]) -> Candidate | None:
     """Return the entry that these words ask for: the same question, else the closest one that is close enough."""
-    asked = _without_greeting({word.text for word in words})
+    asked = without_greeting(words)
     for candidate in candidates:
-        if asked and asked == _without_greeting(candidate.words):
+        if asked and asked == without_greeting(candidate.words):
             return candidate
     stems = frozenset(word.stem for word in words) - ignored
     best = max(candidates, key=lambda candidate: closeness(stems, candidate, ignored=ignored), default=None)
@@ -144,12 +156,13 @@ def closeness(stems: frozenset[str], candidate: Candidate, *, ignored: frozenset
     return 2 * asked * covered / (asked + covered)
 
 
+def _is_about_else(stems: frozenset[str], told: frozenset[str]) -> bool:
+    """Tell whether a question is left open; one that shares a word with the answer was only put differently."""
+    return bool(stems) and not stems & told
+
+
 def _weight(stems: frozenset[str], candidate: Candidate) -> int:
     return len(stems) + len(stems & candidate.answer_stems)
-
-
-def _without_greeting(words: set[str] | frozenset[str]) -> frozenset[str]:
-    return frozenset(words - _HELLO) or frozenset(words)
 
 
 def _answer_with(found: Sequence[Candidate], *, unanswered: bool) -> Decision:

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from services.agents import repository
-from services.agents.matching import closeness, split_sentences, stop_stems
+from services.agents.matching import closeness, meaningful_stems, split_sentences, stop_stems
 from services.agents.prompt import build_prompt, read_answer
 from services.agents.runner import TurnReply, TurnRequest
 from services.agents.views import PlaybookEntryView
@@ -70,9 +70,8 @@ class ModelRunner:
         with self._kernel.unit_of_work(request.tenant_id) as work:
             entries = repository.list_playbook_entries(work, request.agent_id)
             sentences = repository.read_words(work, split_sentences(request.text))
-            words = [word for sentence in sentences for word in sentence]
-            candidates = repository.list_candidates(work, request.agent_id, words)
-        ignored = stop_stems(words)
-        stems = frozenset(word.stem for word in words) - ignored
+            candidates = repository.list_candidates(work, request.agent_id, sentences)
+        words = [word for sentence in sentences for word in sentence]
+        ignored, stems = stop_stems(words), meaningful_stems(words)
         near = {candidate.question: closeness(stems, candidate, ignored=ignored) for candidate in candidates}
         return sorted(entries, key=lambda entry: -near.get(entry.question, 0.0))

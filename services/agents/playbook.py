@@ -17,8 +17,6 @@ class PlaybookRunner:
         sentences = split_sentences(request.text)
         with self._kernel.unit_of_work(request.tenant_id) as work:
             words = repository.read_words(work, sentences)
-            candidates = repository.list_candidates(
-                work, request.agent_id, [word for sentence in words for word in sentence]
-            )
+            candidates = repository.list_candidates(work, request.agent_id, words)
         decision = decide(sentences, words, candidates, agent_name=request.agent_name)
         return TurnReply(text=decision.text, runner="playbook", reason=decision.reason, hand_over=decision.hand_over)

@@ -11,10 +11,11 @@ from sqlmodel import col
 from sqlmodel import select as select_rows
 
 from models import Agent, Connection, ConnectionStatus, Conversation, PhoneNumber, PlaybookEntry, Turn
-from services.agents.matching import Candidate, Word
+from services.agents.matching import Candidate, Word, meaningful_stems, without_greeting
 from services.agents.views import AgentView, PlaybookEntryView
 from services.kernel.db import UnitOfWork
 
+MAX_CANDIDATES = 20
 STOP_WORD_LANGUAGES = ("english", "german", "french", "spanish", "italian", "dutch", "portuguese")
 """Languages whose stop words are known; PostgreSQL brings a dictionary for each."""
 
@@ -108,6 +109,8 @@ def replace_playbook_entries(work: UnitOfWork, agent_id: UUID, entries: Sequence
 
 def read_words(work: UnitOfWork, sentences: Sequence[str]) -> tuple[tuple[Word, ...], ...]:
     """Return the words of each sentence as PostgreSQL's text search reads them."""
+    if not sentences:
+        return ()
     rows = work.session.connection().execute(
         _READ_WORDS, {"sentences": list(sentences), "languages": list(STOP_WORD_LANGUAGES)}
     )
@@ -117,51 +120,47 @@ def read_words(work: UnitOfWork, sentences: Sequence[str]) -> tuple[tuple[Word, 
     return tuple(map(tuple, found))
 
 
-def list_candidates(work: UnitOfWork, agent_id: UUID, words: Sequence[Word]) -> tuple[Candidate, ...]:
-    """Return the agent's entries whose question shares a word with these, in their order."""
-    query = build_query(words)
-    if not query:
+def list_candidates(work: UnitOfWork, agent_id: UUID, sentences: Sequence[Sequence[Word]]) -> tuple[Candidate, ...]:
+    """Return the agent's entries whose questions are most like these sentences, in the playbook's order."""
+    search = build_query(sentences)
+    if not search:
         return ()
+    query = cast(literal(search), TSQUERY)
+    answer_stems = func.tsvector_to_array(func.ts_filter(col(PlaybookEntry.search), literal_column("'{c}'")))
     statement = (
-        select(
-            col(PlaybookEntry.question),
-            col(PlaybookEntry.answer),
-            _lexemes("a"),
-            _lexemes("b"),
-            _lexemes("c"),
-        )
+        select(col(PlaybookEntry.position), col(PlaybookEntry.question), col(PlaybookEntry.answer), answer_stems)
         .where(
             col(PlaybookEntry.tenant_id) == work.tenant_id,
             col(PlaybookEntry.agent_id) == agent_id,
-            col(PlaybookEntry.search).op("@@")(cast(literal(query), TSQUERY)),
+            col(PlaybookEntry.search).op("@@")(query),
         )
-        .order_by(col(PlaybookEntry.position))
+        .order_by(func.ts_rank(col(PlaybookEntry.search), query).desc(), col(PlaybookEntry.position))
+        .limit(MAX_CANDIDATES)
     )
+    rows = sorted(work.session.connection().execute(statement).all(), key=lambda row: row[0])
+    questions = read_words(work, [question for _, question, _, _ in rows])
     return tuple(
         Candidate(
-            question=row[0],
-            answer=row[1],
-            stems=frozenset(row[2]),
-            words=frozenset(row[3]),
-            answer_stems=frozenset(row[4]),
+            question=question,
+            answer=answer,
+            words=words,
+            stems=meaningful_stems(words),
+            answer_stems=frozenset(stems),
         )
-        for row in work.session.connection().execute(statement)
+        for (_, question, answer, stems), words in zip(rows, questions, strict=True)
     )
 
 
-def build_query(words: Sequence[Word]) -> str:
-    """Return a text search query for any of these words in a question, by stem or as written.
+def build_query(sentences: Sequence[Sequence[Word]]) -> str:
+    """Return a text search query for questions with a meaningful stem of these sentences, or all words of one.
 
-    A lexeme is quoted (https://www.postgresql.org/docs/current/datatype-textsearch.html), so nothing in it is
-    taken for an operator.
+    The second finds "Who are you?", which has no meaningful stem. A lexeme is quoted, so nothing in it is taken for an
+    operator (https://www.postgresql.org/docs/current/datatype-textsearch.html).
     """
-    terms = dict.fromkeys(term for word in words for term in ((word.stem, "A"), (word.text, "B")))
-    return " | ".join(f"{_quoted(lexeme)}:{weight}" for lexeme, weight in terms)
-
-
-def _lexemes(weight: str) -> ColumnElement[list[str]]:
-    """Read what the search column holds under one weight; the weights are explained at the column."""
-    return func.tsvector_to_array(func.ts_filter(col(PlaybookEntry.search), literal_column(f"'{{{weight}}}'")))
+    stems = meaningful_stems([word for sentence in sentences for word in sentence])
+    wanted = [f"{_quoted(stem)}:A" for stem in sorted(stems)]
+    same = [" & ".join(f"{_quoted(word)}:B" for word in sorted(without_greeting(sentence))) for sentence in sentences]
+    return " | ".join([*wanted, *(f"({words})" for words in same if words)])
 
 
 def _quoted(lexeme: str) -> str:
