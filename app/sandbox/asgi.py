@@ -28,7 +28,7 @@ from services.kernel.settings import Settings
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PAGE_HEADERS = (
     (b"content-security-policy", b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # with "no-referrer" its own consent form would come from Origin "null"
     (b"x-content-type-options", b"nosniff"),
 )
 

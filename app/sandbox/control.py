@@ -1,7 +1,8 @@
 """The control API: plays the contacts, makes things go wrong, and shows what happened. JSON, for page and tests."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -13,11 +14,20 @@ from starlette.routing import BaseRoute, Route
 from app.sandbox import slack, twilio_messages
 from app.sandbox.delivery import Forgery
 from app.sandbox.faults import KINDS
-from app.sandbox.identities import OPERATOR_APP_ID, OWN_APP_IDS, new_state, open_dm
+from app.sandbox.identities import OPERATOR_APP_ID, OWN_APP_IDS, new_state, open_dm, with_same_keys
 from app.sandbox.show import Answer, show_ledger, show_state, show_threads
 from app.sandbox.slack_call import find_app, find_team, next_ts
 from app.sandbox.slack_messages import events_of_message
-from app.sandbox.state import Fault, JsonObject, Pace, SlackInstallation, SlackMessage, TwilioAccount, TwilioNumber
+from app.sandbox.state import (
+    Fault,
+    JsonObject,
+    Pace,
+    SlackInstallation,
+    SlackMessage,
+    Store,
+    TwilioAccount,
+    TwilioNumber,
+)
 from app.sandbox.world import World
 
 CONTROL_HEADER = "x-sandbox"
@@ -94,10 +104,18 @@ class Script(_Body):
     replies: list[str | JsonObject]
 
 
-class Reset(_Body):
-    """Forget what was said; with ``identities`` also who everybody is."""
+class Forget(StrEnum):
+    """How much a reset forgets, each including what stands before it."""
 
-    identities: bool = False
+    SAID = "said"
+    CONNECTIONS = "connections"
+    IDENTITIES = "identities"
+
+
+class Reset(_Body):
+    """Start afresh: forget what was said, how Patchbay is connected, or even the keys."""
+
+    forget: Forget = Forget.SAID
 
 
 def control_routes(world: World) -> Sequence[BaseRoute]:
@@ -293,15 +311,13 @@ async def _set_pace(world: World, body: Pace) -> Answer:
 
 
 async def _reset(world: World, body: Reset) -> Answer:
-    """Start afresh. Without ``identities`` all keys, addresses and installations stay; what was said goes."""
-    state = world.store.state
-    if body.identities:
-        fresh = new_state()
-        for app, old in zip(fresh.slack.apps, state.slack.apps, strict=True):
-            app.redirect_uris = old.redirect_uris
-            app.events_url = "" if app.home_team_id else old.events_url
-        world.store.state = fresh
-        return {}
+    await world.courier.stop()
+    _RESETS[body.forget](world.store)
+    return {}
+
+
+def _forget_said(store: Store) -> None:
+    state = store.state
     for team in state.slack.teams:
         team.messages.clear()
     for account in state.twilio.accounts:
@@ -313,4 +329,23 @@ async def _reset(world: World, body: Reset) -> Answer:
     state.accepted.clear()
     state.deliveries.clear()
     state.calls.clear()
-    return {}
+
+
+def _forget_connections(store: Store) -> None:
+    store.state = with_same_keys(store.state)
+
+
+def _forget_identities(store: Store) -> None:
+    fresh = new_state()
+    for app, old in zip(fresh.slack.apps, store.state.slack.apps, strict=True):
+        app.redirect_uris = old.redirect_uris
+        app.events_url = "" if app.home_team_id else old.events_url
+    store.state = fresh
+    store.flush()
+
+
+_RESETS: Mapping[Forget, Callable[[Store], None]] = {
+    Forget.SAID: _forget_said,
+    Forget.CONNECTIONS: _forget_connections,
+    Forget.IDENTITIES: _forget_identities,
+}

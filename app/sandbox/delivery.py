@@ -72,12 +72,16 @@ class Courier:
                 if message.direction != "inbound":
                     self._start(self._advance(account, message))
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Stop all background work."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop for good."""
+        await self.stop()
         await self._http.aclose()
 
     def send_events(self, events: Sequence[Event]) -> list[str]:

@@ -207,6 +207,32 @@ def new_state() -> SandboxState:
     return state
 
 
+def with_same_keys(old: SandboxState) -> SandboxState:
+    """Return a fresh world in which everybody has the keys they had, and nothing is connected yet."""
+    fresh = new_state()
+    tokens = {item.app_id: item.token for item in old.slack.installations}
+    fresh.slack.apps = [
+        app.model_copy(update={"events_url": "" if app.home_team_id else app.events_url}) for app in old.slack.apps
+    ]
+    for installation in fresh.slack.installations:
+        installation.token = tokens[installation.app_id]
+    fresh.slack.last_ts = old.slack.last_ts
+    fresh.twilio.accounts = [
+        TwilioAccount(
+            sid=account.sid,
+            auth_token=account.auth_token,
+            friendly_name=account.friendly_name,
+            numbers=[
+                TwilioNumber(sid=item.sid, phone_number=item.phone_number, friendly_name=item.friendly_name)
+                for item in account.numbers
+            ],
+        )
+        for account in old.twilio.accounts
+    ]
+    fresh.model.api_key = old.model.api_key
+    return fresh
+
+
 def join_default_channels(slack: SlackState, installation: SlackInstallation) -> None:
     """Put an app's bot where people would have invited it: every public channel but #random, and everyone's app tab."""
     bot = next(app.bot_user_id for app in slack.apps if app.id == installation.app_id)

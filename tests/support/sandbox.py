@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -160,6 +161,10 @@ class SandboxClient:
     def set_events_url(self, url: str, *, app: str = "") -> None:
         """Set an own app's events address; Slack's challenge is sent to it first."""
         self.control("slack/events-url", {"url": url, "app": app})
+
+    def reset(self, *, forget: Literal["said", "connections", "identities"] = "said") -> None:
+        """Start afresh; deliveries still on their way are dropped."""
+        self.control("reset", {"forget": forget})
 
     def script_model(self, *replies: str | Mapping[str, object]) -> None:
         """Say what the model answers next."""

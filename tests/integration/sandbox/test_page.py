@@ -1,0 +1,119 @@
+"""The page on which one plays the contact, in Chromium."""
+
+from collections.abc import Generator
+from typing import Literal
+from urllib.parse import urlencode
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from slack_sdk import WebClient
+from twilio.rest import Client
+
+from tests.integration.sandbox.conftest import Product
+from tests.support.chromium import chromium
+from tests.support.listener import http_answer
+from tests.support.sandbox import SandboxClient
+
+Scheme = Literal["light", "dark"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    path = chromium()
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(params=[("light", 1280), ("dark", 390)], ids=["desk, light", "phone, dark"])
+def page(browser: Browser, sandbox: SandboxClient, request: pytest.FixtureRequest) -> Generator[Page]:
+    scheme: Scheme
+    width: int
+    scheme, width = request.param
+    context = browser.new_context(
+        base_url=sandbox.base_url, color_scheme=scheme, viewport={"width": width, "height": 800}
+    )
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    yield opened
+    context.close()
+    assert not problems
+
+
+def check(page: Page) -> None:
+    """Everybody can use it, and nothing is wider than the screen."""
+    results = Axe().run(page)
+    assert not results.violations_count, results.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_before_anything_is_connected_it_says_what_to_do(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_text("Connect Slack in Patchbay")).to_be_visible()
+    check(page)
+
+
+def test_an_answer_in_a_thread_appears_by_itself(page: Page, sandbox: SandboxClient, bot: WebClient) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="#creator-ops").click()
+    page.get_by_label("As").select_option("Jonas Keller")
+    page.get_by_label("Your message").fill("When is the payout?")
+    page.get_by_label("Your message").press("Enter")
+    asked = page.get_by_role("article").filter(has_text="@Patchbay When is the payout?")
+    expect(asked).to_contain_text("received by Patchbay")
+    ts = asked.get_attribute("data-id") or ""
+    bot.chat_postMessage(channel="C0CREATOR01", thread_ts=ts, text="On <b>Friday</b>.")
+    expect(page.get_by_role("article").filter(has_text="On <b>Friday</b>.")).to_be_visible()
+    check(page)
+    asked.get_by_role("button", name="Deliver again").click()
+    sandbox.wait_until(lambda ledger: sum(len(item.statuses) for item in ledger.webhooks) == 4)
+
+
+def test_a_text_message_is_answered_and_stopped(
+    page: Page, sandbox: SandboxClient, account: Client, product: Product
+) -> None:
+    account.incoming_phone_numbers.list()[0].update(sms_url=f"{product.url}/sms")
+    product.answers = [
+        http_answer(b"<Response><Message>Thursday</Message></Response>", headers={"Content-Type": "text/xml"})
+    ]
+    page.goto("/")
+    page.get_by_role("button", name="Mia Ortega +14155550142").click()
+    page.get_by_label("Your message").fill("Can we move our call?")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("article").filter(has_text="Thursday")).to_contain_text("delivered")
+    page.get_by_label("Your message").fill("STOP")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("log").get_by_text("You have successfully been unsubscribed.")).to_be_in_viewport()
+    check(page)
+
+
+def test_keys_are_copied_and_an_address_is_verified(page: Page, sandbox: SandboxClient, product: Product) -> None:
+    page.goto("/#paste")
+    page.get_by_role("button", name="Copy Auth token").first.click()
+    assert page.evaluate("navigator.clipboard.readText()") == sandbox.identities.twilio.auth_token
+    page.get_by_label("Events address").first.fill(f"{product.url}/events")
+    page.get_by_role("button", name="Verify and save").first.click()
+    expect(page.get_by_text("Verified. Slack now sends events there.")).to_be_visible()
+    expect(page.get_by_text("Events go to Patchbay")).to_be_visible()
+    check(page)
+
+
+def test_consent_can_be_given_by_keyboard(page: Page, sandbox: SandboxClient, product: Product) -> None:
+    query = {
+        "client_id": sandbox.identities.slack_app.client_id,
+        "scope": "chat:write",
+        "redirect_uri": product.redirect_uri,
+        "state": "s1",
+    }
+    page.goto(f"/slack/oauth/v2/authorize?{urlencode(query)}")
+    check(page)
+    page.get_by_label("Workspace").select_option("Harbor Studio")
+    page.get_by_role("button", name="Allow").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{product.redirect_uri}?**")
+    assert "state=s1" in page.url and "code=" in page.url
