@@ -12,6 +12,7 @@ from services.conversations.service import (
     give_back,
     list_conversations,
     mark_read,
+    name_contact,
     receive_message,
     take_over,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "give_back",
     "list_conversations",
     "mark_read",
+    "name_contact",
     "receive_message",
     "take_over",
 ]

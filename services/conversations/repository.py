@@ -10,6 +10,8 @@ from sqlmodel.sql.expression import Select
 
 from models import (
     Agent,
+    Connection,
+    ConnectionStatus,
     Contact,
     ContactIdentity,
     Conversation,
@@ -44,6 +46,46 @@ def find_contact(work: UnitOfWork, *, provider: str, scope: str, external_id: st
             col(ContactIdentity.external_id) == external_id,
         )
     ).first()
+
+
+def find_contact_by_id(work: UnitOfWork, contact_id: UUID) -> Contact | None:
+    """Return a contact, locked for change."""
+    return work.session.exec(
+        select(Contact).where(col(Contact.tenant_id) == work.tenant_id, col(Contact.id) == contact_id).with_for_update()
+    ).first()
+
+
+def find_identity_and_connection(work: UnitOfWork, contact_id: UUID) -> tuple[str, Connection] | None:
+    """Return a contact's id at a provider, with an active connection over which the contact wrote."""
+    return work.session.exec(
+        select(ContactIdentity.external_id, Connection)
+        .join(
+            Conversation,
+            (col(Conversation.tenant_id) == col(ContactIdentity.tenant_id))
+            & (col(Conversation.contact_id) == col(ContactIdentity.contact_id)),
+        )
+        .join(
+            Connection,
+            (col(Connection.tenant_id) == col(Conversation.tenant_id))
+            & (col(Connection.id) == col(Conversation.connection_id)),
+        )
+        .where(
+            col(ContactIdentity.tenant_id) == work.tenant_id,
+            col(ContactIdentity.contact_id) == contact_id,
+            col(Connection.provider) == col(ContactIdentity.provider),
+            col(Connection.status) == ConnectionStatus.ACTIVE,
+        )
+        .limit(1)
+    ).first()
+
+
+def list_conversation_ids(work: UnitOfWork, contact_id: UUID) -> Sequence[UUID]:
+    """Return a contact's conversations."""
+    return work.session.exec(
+        select(Conversation.id).where(
+            col(Conversation.tenant_id) == work.tenant_id, col(Conversation.contact_id) == contact_id
+        )
+    ).all()
 
 
 def find_conversation_by_key(work: UnitOfWork, connection_id: UUID, external_key: str) -> Conversation | None:

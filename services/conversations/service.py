@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,18 +22,21 @@ from models import (
     Turn,
     WebhookDelivery,
 )
-from services import audit
+from services import audit, connections
 from services.conversations import repository
 from services.conversations.views import ConversationView, MessageView, StateCounts, ThreadView
 from services.kernel.db import UnitOfWork
-from services.kernel.errors import InvalidInput, NotFound
+from services.kernel.errors import InvalidInput, NotFound, PatchbayError
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.kernel.leases import in_seconds
 from services.kernel.paging import Page
+from services.provider_kit.contract import Capability, MessageReceived
 from services.provider_kit.contract import Contact as ExternalContact
-from services.provider_kit.contract import MessageReceived
+from services.provider_kit.registry import directory, get_manifest
 from services.tenants import Actor, Permission, require
+
+logger = logging.getLogger(__name__)
 
 PREVIEW_CHARACTERS = 140
 OPEN_STATES = (ConversationState.AGENT, ConversationState.WAITING, ConversationState.HUMAN)
@@ -43,7 +47,7 @@ FILTERS = {
     "closed": (ConversationState.CLOSED, ConversationState.ARCHIVED),
     "all": tuple(ConversationState),
 }
-_CHANNEL_LABELS = {"slack_dm": "Slack DM", "slack_channel": "Slack", "sms": "SMS", "email": "E-mail"}
+_CHANNEL_LABELS = {"slack_dm": "Slack DM", "slack_channel": "Slack", "sms": "SMS", "email": "E-mail", "chat": "Chat"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,31 @@ def receive_message(
     conversation.unread_count += 1
     work.notify("conversation", conversation.id)
     return Received(conversation, message, is_new=True)
+
+
+def name_contact(kernel: Kernel, *, tenant_id: UUID, contact_id: UUID) -> None:
+    """Ask the provider who a contact is whom it named only by an id. Doing it twice does no harm.
+
+    A name is a courtesy: if the provider does not give it now, the id stays and nothing else waits for it.
+    """
+    with kernel.unit_of_work(tenant_id) as work:
+        found = repository.find_identity_and_connection(work, contact_id)
+        if found is None:
+            return
+        external_id, connection = found
+        provider = connection.provider
+        client = connections.open_client(kernel, work, connection)
+    try:
+        name = directory(provider).get_contact(client, external_id).name
+    except PatchbayError as error:
+        logger.info("conversations.contact.not_named: %s", error.code)
+        return
+    with kernel.unit_of_work(tenant_id) as work:
+        contact = repository.find_contact_by_id(work, contact_id)
+        if contact and name:
+            contact.name = name
+            for conversation_id in repository.list_conversation_ids(work, contact_id):
+                work.notify("conversation", conversation_id)
 
 
 def add_reply(
@@ -224,7 +253,7 @@ def get_thread(
     shown = messages[-size:]
     return ThreadView(
         conversation=_conversation_view(*head),
-        messages=tuple(_message_view(message, turns.get(message.id)) for message in shown),
+        messages=tuple(_message_view(message, turns.get(message.id), contact_name=head[1]) for message in shown),
         has_more=len(messages) > size,
     )
 
@@ -325,6 +354,8 @@ def _get_or_create_contact(work: UnitOfWork, provider: str, external: ExternalCo
         created_at=now,
     )
     _add_in_order(work, (contact, identity))
+    if not external.name and Capability.DIRECTORY in get_manifest(provider).capabilities:
+        work.wake("name_contact", contact.id)
     return contact
 
 
@@ -388,12 +419,12 @@ def channel_label(conversation: Conversation) -> str:
     return f"{label} #{conversation.channel_name}" if conversation.channel_name else label
 
 
-def _message_view(message: Message, turn: Turn | None) -> MessageView:
+def _message_view(message: Message, turn: Turn | None, *, contact_name: str) -> MessageView:
     return MessageView(
         id=message.id,
         direction=message.direction.value,
         author=message.author.value,
-        author_label=message.author_label,
+        author_label=contact_name if message.author is Author.CONTACT else message.author_label,
         text=message.text,
         state=message.state.value,
         error_text=message.error_text,

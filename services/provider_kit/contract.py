@@ -10,6 +10,7 @@ file               capability                            what the module must ho
 ``webhooks.py``    ``Capability.WEBHOOKS``               :class:`WebhooksModule`
 ``messaging.py``   ``Capability.MESSAGING``              :class:`MessagingModule`
 ``channels.py``    ``Capability.CHANNELS``               :class:`ChannelsModule`
+``directory.py``   ``Capability.DIRECTORY``              :class:`DirectoryModule`
 ``oauth.py``       an ``OAuth2`` auth scheme             :class:`OAuthModule`
 =================  ====================================  =================================
 """
@@ -32,6 +33,7 @@ class Capability(StrEnum):
     WEBHOOKS = "webhooks"
     MESSAGING = "messaging"
     CHANNELS = "channels"
+    DIRECTORY = "directory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -402,6 +404,18 @@ class ChannelsModule(Protocol):
 
     def route_channel(self, client: Any, channel: ExternalChannel, *, webhook_urls: Mapping[str, str]) -> None:
         """Tell the provider to call us for this channel (webhook kind → address).
+
+        Raises:
+            NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+
+class DirectoryModule(Protocol):
+    """``directory.py``: who a contact is, where webhooks bring only an id."""
+
+    def get_contact(self, client: Any, contact_id: str) -> Contact:
+        """Return a contact with the name people know it by.
 
         Raises:
             NeedsReauth, RetryLater, Refused

@@ -15,6 +15,7 @@ from services.provider_kit.contract import (
     Capability,
     ChannelsModule,
     ClientModule,
+    DirectoryModule,
     MessagingModule,
     OAuthModule,
     ProviderManifest,
@@ -69,6 +70,8 @@ def load(slug: str, capability: Literal[Capability.WEBHOOKS]) -> WebhooksModule:
 def load(slug: str, capability: Literal[Capability.MESSAGING]) -> MessagingModule: ...
 @overload
 def load(slug: str, capability: Literal[Capability.CHANNELS]) -> ChannelsModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.DIRECTORY]) -> DirectoryModule: ...
 def load(slug: str, capability: Capability) -> object:
     """Return the module that holds a provider's capability.
 
@@ -94,6 +97,11 @@ def messaging(slug: str) -> MessagingModule:
 def channels(slug: str) -> ChannelsModule:
     """Return a provider's ``channels`` module; see :func:`load`."""
     return load(slug, Capability.CHANNELS)
+
+
+def directory(slug: str) -> DirectoryModule:
+    """Return a provider's ``directory`` module; see :func:`load`."""
+    return load(slug, Capability.DIRECTORY)
 
 
 def read_setup(slug: str) -> str:

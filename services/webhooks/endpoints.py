@@ -62,7 +62,7 @@ class EndpointDirectory:
         return found
 
     def _find_by_token(self, provider: str, token: str) -> tuple[Endpoint, ...]:
-        with self._kernel.unscoped_session("webhook endpoint by token") as session:
+        with self._kernel.unscoped_session("webhooks.find_endpoint") as session:
             row = session.exec(
                 select(WebhookEndpoint).where(
                     col(WebhookEndpoint.token) == token, col(WebhookEndpoint.provider) == provider

@@ -1,6 +1,7 @@
 """From a request to a row: verify on the raw bytes, then store before anybody is told "received"."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -111,14 +112,14 @@ class Ingest:
         When this returns, the rows are durable.
         """
         distinct = {(item.connection_id, item.dedupe_key): item for item in reversed(deliveries)}
-        with self._kernel.unscoped_session(
-            "webhook inbox: requests that arrive together share a transaction"
-        ) as session:
-            statement = insert(WebhookDelivery).values([self._row(item) for item in distinct.values()])
+        copies = Counter((item.connection_id, item.dedupe_key) for item in deliveries)
+        rows = [self._row(item, duplicates=copies[key] - 1) for key, item in distinct.items()]
+        statement = insert(WebhookDelivery).values(rows)
+        again = col(WebhookDelivery.duplicates) + statement.excluded.duplicates + 1
+        with self._kernel.unscoped_session("webhooks.store") as session:
             stored = session.exec(
                 statement.on_conflict_do_update(
-                    index_elements=["tenant_id", "connection_id", "dedupe_key"],
-                    set_={"duplicates": col(WebhookDelivery.duplicates) + 1},
+                    index_elements=["tenant_id", "connection_id", "dedupe_key"], set_={"duplicates": again}
                 ).returning(col(WebhookDelivery.id), col(WebhookDelivery.tenant_id))
             ).all()
         ours = {item.id for item in distinct.values()}
@@ -186,7 +187,7 @@ class Ingest:
         if given not in allowed:
             raise WrongContentType(f"Send {' or '.join(allowed)}.", field="content-type")
 
-    def _row(self, item: NewDelivery) -> dict[str, object]:
+    def _row(self, item: NewDelivery, *, duplicates: int) -> dict[str, object]:
         now = self._kernel.clock.now()
         return {
             "tenant_id": item.tenant_id,
@@ -201,7 +202,7 @@ class Ingest:
             "body": item.body,
             "state": DeliveryState.RECEIVED,
             "reason": "",
-            "duplicates": 0,
+            "duplicates": duplicates,
             "attempt": 0,
             "trace_id": item.id,
             "received_at": now,

@@ -9,6 +9,7 @@ from services.provider_kit import registry
 from services.provider_kit.contract import Capability
 from tests.providers.harness import (
     ChannelsWire,
+    DirectoryWire,
     MessagingWire,
     OAuthWire,
     WebhookWire,
@@ -53,6 +54,11 @@ def channels_wire(slug: str) -> ChannelsWire:
     return _required(load_wire(slug).channels, slug, "channels")
 
 
+def directory_wire(slug: str) -> DirectoryWire:
+    """Return the part of ``wire.py`` that a provider with a directory must have."""
+    return _required(load_wire(slug).directory, slug, "directory")
+
+
 def oauth_wire(slug: str) -> OAuthWire:
     """Return the part of ``wire.py`` that a provider with OAuth must have."""
     return _required(load_wire(slug).oauth, slug, "oauth")
@@ -67,6 +73,7 @@ every_provider = pytest.mark.parametrize("slug", SLUGS)
 every_receiver = pytest.mark.parametrize("slug", slugs_with(Capability.WEBHOOKS))
 every_sender = pytest.mark.parametrize("slug", slugs_with(Capability.MESSAGING))
 every_channel_list = pytest.mark.parametrize("slug", slugs_with(Capability.CHANNELS))
+every_directory = pytest.mark.parametrize("slug", slugs_with(Capability.DIRECTORY))
 every_oauth = pytest.mark.parametrize("slug", [slug for slug in SLUGS if registry.get_manifest(slug).oauth])
 every_body_signer = pytest.mark.parametrize("slug", slugs_that_sign("body"))
 every_time_signer = pytest.mark.parametrize("slug", slugs_that_sign("time"))

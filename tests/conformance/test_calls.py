@@ -11,7 +11,9 @@ from services.kernel.errors import NeedsReauth, PatchbayError, Refused, RetryLat
 from services.provider_kit import registry
 from tests.conformance.cases import (
     channels_wire,
+    directory_wire,
     every_channel_list,
+    every_directory,
     every_oauth,
     every_provider,
     every_sender,
@@ -152,6 +154,21 @@ def test_a_channel_is_pointed_at_our_addresses(slug: str) -> None:
 @every_channel_list
 def test_listing_reads_every_failure(slug: str) -> None:
     _check_failures(slug, lambda url: registry.channels(slug).list_channels(_client(slug, url)))
+
+
+@every_directory
+def test_a_contact_is_named(slug: str) -> None:
+    wire = directory_wire(slug)
+    with wire_server(wire.known) as server:
+        contact = registry.directory(slug).get_contact(_client(slug, server.url), wire.contact_id)
+
+    assert (contact.id, contact.name) == (wire.contact_id, wire.name)
+    assert wire.contact_id in str(server.calls[0])
+
+
+@every_directory
+def test_naming_reads_every_failure(slug: str) -> None:
+    _check_failures(slug, lambda url: registry.directory(slug).get_contact(_client(slug, url), "someone"))
 
 
 @every_oauth

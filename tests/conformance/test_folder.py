@@ -16,6 +16,7 @@ from services.provider_kit.contract import (
     Capability,
     ChannelsModule,
     ClientModule,
+    DirectoryModule,
     MessagingModule,
     OAuthModule,
     WebhooksModule,
@@ -31,6 +32,7 @@ PROTOCOLS: dict[str, type] = {
     "webhooks": WebhooksModule,
     "messaging": MessagingModule,
     "channels": ChannelsModule,
+    "directory": DirectoryModule,
     "oauth": OAuthModule,
 }
 QUALITY_RULES = {

@@ -176,6 +176,15 @@ class ChannelsWire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryWire:
+    """What the provider answers when it is asked who somebody is."""
+
+    contact_id: str
+    known: Reply
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthWire:
     """Token answers, good and bad."""
 
@@ -197,6 +206,7 @@ class Wire:
     webhooks: WebhookWire | None = None
     messaging: MessagingWire | None = None
     channels: ChannelsWire | None = None
+    directory: DirectoryWire | None = None
     oauth: OAuthWire | None = None
 
 

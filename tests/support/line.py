@@ -1,19 +1,21 @@
-"""The line under test: the real webhook door on loopback, the sandbox as providers, and a worker that runs on demand."""
+"""The line under test: the real webhook door on loopback, the sandbox as providers, a worker that runs on demand."""
 
 import json
 import socket
 import threading
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import UUID
 
 import uvicorn
 
 from app.http.webhooks import create_webhook_app
 from services.agents import AgentForm, AgentView, PlaybookDraft, create_agent, save_playbook
 from services.connections import ConnectionView, assign_number, connect_with_keys
+from services.conversations import name_contact
 from services.kernel.db import Wake
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
@@ -40,6 +42,14 @@ class OnDemandQueue:
     def wake(self, wakes: Sequence[Wake]) -> None:
         """Remember wake-ups."""
         self.wakes.extend(wakes)
+
+
+_JOBS: dict[str, Callable[[Kernel, UUID, UUID], object]] = {
+    "process_delivery": lambda kernel, tenant, row: process_delivery(kernel, tenant_id=tenant, delivery_id=row),
+    "run_turn": lambda kernel, tenant, row: run_turns(kernel, tenant_id=tenant, conversation_id=row),
+    "send_message": lambda kernel, tenant, row: send_message(kernel, tenant_id=tenant, message_id=row),
+    "name_contact": lambda kernel, tenant, row: name_contact(kernel, tenant_id=tenant, contact_id=row),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +84,7 @@ class Line:
 
     def run_job(self, wake: Wake) -> None:
         """Run one job as a worker would."""
-        if wake.job == "process_delivery":
-            process_delivery(self.kernel, tenant_id=wake.tenant_id, delivery_id=wake.row_id)
-        elif wake.job == "run_turn":
-            run_turns(self.kernel, tenant_id=wake.tenant_id, conversation_id=wake.row_id)
-        else:
-            send_message(self.kernel, tenant_id=wake.tenant_id, message_id=wake.row_id)
+        _JOBS[wake.job](self.kernel, wake.tenant_id, wake.row_id)
 
     def settle(self, *event_ids: str) -> None:
         """Wait until the sandbox has delivered these webhooks, and do the work they woke."""
@@ -159,4 +164,3 @@ def running_line(settings: Settings, data_dir: Path) -> Generator[Line]:
             thread.join(timeout=10)
             listener.close()
             built.close()
-

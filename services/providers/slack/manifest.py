@@ -10,7 +10,7 @@ MANIFEST = ProviderManifest(
     category="messaging",
     summary="The agent answers direct messages and mentions, in a thread.",
     docs_url="https://docs.slack.dev/",
-    capabilities=frozenset({Capability.WEBHOOKS, Capability.MESSAGING}),
+    capabilities=frozenset({Capability.WEBHOOKS, Capability.MESSAGING, Capability.DIRECTORY}),
     auth=(
         OAuth2(
             label="Add to Slack",
@@ -53,6 +53,7 @@ MANIFEST = ProviderManifest(
         Scope(name="im:history", reason="To read direct messages to the agent, and to check that an answer arrived."),
         Scope(name="channels:history", reason="To check in a public channel's thread that an answer arrived."),
         Scope(name="groups:history", reason="To check in a private channel's thread that an answer arrived."),
+        Scope(name="users:read", reason="To show who wrote by name instead of by a Slack id."),
         Scope(name="mpim:history", reason="To check in a group conversation's thread that an answer arrived."),
     ),
     webhooks=(

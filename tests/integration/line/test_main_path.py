@@ -31,6 +31,15 @@ def test_channel_message_without_mention_is_left_alone(line: Line, shop: Shop) -
     assert list_conversations(line.kernel, actor=shop.actor).items == ()
 
 
+def test_contact_is_shown_by_name_not_by_slack_id(line: Line, shop: Shop) -> None:
+    app = line.sandbox.identities.own_app.app_id
+    line.settle(*line.sandbox.slack_message("when is the payout?", app=app).event_ids)
+    [conversation] = list_conversations(line.kernel, actor=shop.actor).items
+    assert conversation.contact_name == "Mia Ortega"
+    thread = get_thread(line.kernel, actor=shop.actor, conversation_id=conversation.id)
+    assert [message.author_label for message in thread.messages] == ["Mia Ortega", "Bri"]
+
+
 def test_text_message_is_answered_to_the_contacts_phone(line: Line, shop: Shop) -> None:
     written = line.sandbox.sms("what are your opening hours", to=shop.number)
     line.settle(*written.event_ids)

@@ -23,17 +23,12 @@ HOURS = "what are your opening hours"
 
 def expire_leases(line: Line) -> None:
     """Let all leases run out, and all waiting work be due."""
+    past = text("now() - interval '1 hour'")
     with line.kernel.unscoped_session("test") as session:
         for model in (WebhookDelivery, Turn, Message):
-            session.exec(update(model).values(next_attempt_at=text("now() - interval '1 hour'")))
-            session.exec(
-                update(model).where(col(model.lease_until).is_not(None)).values(lease_until=text("now() - interval '1 s'"))
-            )
-        session.exec(
-            update(Conversation)
-            .where(col(Conversation.lease_until).is_not(None))
-            .values(lease_until=text("now() - interval '1 s'"))
-        )
+            session.exec(update(model).values(next_attempt_at=past))
+        for model in (WebhookDelivery, Turn, Message, Conversation):
+            session.exec(update(model).where(col(model.lease_until).is_not(None)).values(lease_until=past))
 
 
 def outbound(line: Line) -> Message:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from services.provider_kit.contract import OutboundMessage, WebhookRequest
-from tests.providers.harness import NOW, MessagingWire, OAuthWire, Reply, WebhookWire, Wire, json_reply
+from tests.providers.harness import NOW, DirectoryWire, MessagingWire, OAuthWire, Reply, WebhookWire, Wire, json_reply
 
 MESSAGE_ID = "0197f0aa-7c1e-7b3a-9d52-2f6a3f6f0c11"
 MARKER: Mapping[str, object] = {"event_type": "patchbay_message", "event_payload": {"message_id": MESSAGE_ID}}
@@ -97,6 +97,21 @@ WIRE = Wire(
             }
         ),
         not_found=json_reply({"ok": True, "messages": [], "response_metadata": {"next_cursor": ""}}),
+    ),
+    directory=DirectoryWire(
+        contact_id="U061F7AUR",
+        known=json_reply(
+            {
+                "ok": True,
+                "user": {
+                    "id": "U061F7AUR",
+                    "team_id": "T061EG9R6",
+                    "name": "kim",
+                    "profile": {"real_name": "Kim Larsen", "display_name": "kim"},
+                },
+            }
+        ),
+        name="Kim Larsen",
     ),
     oauth=OAuthWire(
         granted={
