@@ -49,7 +49,7 @@ clean:
 
 $(VENV)/installed: requirements.lock pyproject.toml | $(UV)
 	@echo "Installing Python packages"
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(LOCKS)
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -123,21 +123,21 @@ def _migrate(arguments: Arguments) -> int:
         setup_link = ""
         if arguments.setup_link:
             from services import tenants
-            from workers.runtime.context import process_kernel
+            from services.kernel.kernel import build_kernel
 
             with contextlib.suppress(Conflict):  # somebody has an account: there is nothing to set up
-                setup_link = tenants.create_setup_link(process_kernel())
+                setup_link = tenants.create_setup_link(build_kernel(settings))
     _answer({"revision": revision, "setup_link": setup_link}, as_json=arguments.json)
     return 0
 
 
 def _bootstrap(arguments: Arguments) -> int:
     with _beside_running_product(or_start_servers=True):
-        _settings("bootstrap")
+        settings = _settings("bootstrap")
         from services import tenants
-        from workers.runtime.context import process_kernel
+        from services.kernel.kernel import build_kernel
 
-        result = tenants.bootstrap(process_kernel(), email=arguments.email, tenant=arguments.tenant)
+        result = tenants.bootstrap(build_kernel(settings), email=arguments.email, tenant=arguments.tenant)
     answer = {
         "tenant_id": str(result.tenant_id),
         "user_id": str(result.user_id),
@@ -163,7 +163,7 @@ def _settings(process: str) -> Settings:
 
 
 @contextlib.contextmanager
-def _beside_running_product(*, or_start_servers: bool = False) -> Iterator[None]:
+def _beside_running_product(*, or_start_servers: bool = False) -> Generator[None]:
     """Make the addresses of a product that runs on this data folder ours; what the environment sets wins.
 
     Args:

@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def ensure_folder(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def hold(data_dir: Path) -> Iterator[None]:
+def hold(data_dir: Path) -> Generator[None]:
     """Hold the data folder for this process; the kernel lets go when the process ends, however it ends.
 
     Raises:

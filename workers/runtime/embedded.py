@@ -14,7 +14,7 @@ import signal
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString, Protocol
@@ -216,6 +216,7 @@ class EmbeddedRedis:
                 *("--maxmemory-policy", "noeviction", "--notify-keyspace-events", "K$sgxe"),
                 # No commands that read or change the server; RQ and Reflex work without them.
                 *("--user", "default", "on", "nopass", "~*", "&*", "+@all", "-@dangerous", "-eval"),
+                *("+client|setname", "+client|list"),  # RQ's workers introduce themselves
             ),
             cwd=self._data_dir if self._account is None else Path("/"),
             env=_server_environment(),
@@ -313,7 +314,7 @@ class EmbeddedServers:
 
 
 @contextlib.contextmanager
-def embedded_servers(data_dir: Path) -> Iterator[EmbeddedUrls]:
+def embedded_servers(data_dir: Path) -> Generator[EmbeddedUrls]:
     """Run PostgreSQL and Redis on a data folder for the length of the block.
 
     Raises:
@@ -334,9 +335,7 @@ def await_ready(server: EmbeddedServer, *, child: subprocess.Popen[bytes], comma
     Raises:
         ConfigurationError: it ended, or does not answer in time; the message holds its last words.
     """
-    process.wait_until(
-        lambda: child.poll() is not None or server.is_ready(), timeout_seconds=_START_TIMEOUT_SECONDS
-    )
+    process.wait_until(lambda: child.poll() is not None or server.is_ready(), timeout_seconds=_START_TIMEOUT_SECONDS)
     if child.poll() is not None or not server.is_ready():
         raise ConfigurationError(f"{command.name} does not start:\n{last_words(command)}")
 
@@ -433,7 +432,7 @@ def _socket_folder(data_dir: Path, account: Account | None) -> Path:
         digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
         base = Path(tempfile.gettempdir())
         if len(os.fsencode(base)) > _SOCKET_PATH_LIMIT // 2:
-            base = Path("/tmp")
+            base = Path("/tmp")  # noqa: S108 - the folder made in it is private, and checked to be ours
         folder = base / f"patchbay-{digest}"
     owner = account.uid if account else os.geteuid()
     folder.mkdir(mode=0o700, exist_ok=True)

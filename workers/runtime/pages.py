@@ -5,7 +5,7 @@ import hashlib
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def last_words(command: Command) -> str:
 
 
 @contextmanager
-def only_builder(root: Path, *, pause: Callable[[], None]) -> Iterator[None]:
+def only_builder(root: Path, *, pause: Callable[[], None]) -> Generator[None]:
     """Wait until no other process builds in this folder, then keep others from it.
 
     Args:

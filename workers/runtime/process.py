@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LOG_FILE_LIMIT = 10 * 1024 * 1024
@@ -115,7 +116,13 @@ def wait_until(condition: Callable[[], bool], *, timeout_seconds: float, interva
     return True
 
 
-def _identity(account: Account | None) -> dict[str, int | list[int]]:
+class _Identity(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _identity(account: Account | None) -> _Identity:
     if account is None or account.uid == os.geteuid():
         return {}
     return {"user": account.uid, "group": account.gid, "extra_groups": []}

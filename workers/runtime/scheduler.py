@@ -8,11 +8,10 @@ from types import FrameType
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 
-from services.kernel.kernel import Kernel
+from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.log import get_logger
 from services.kernel.settings import Settings
 from services.webhooks import sweep
-from workers.runtime.context import process_kernel
 from workers.runtime.outage import Outage
 
 log = get_logger(__name__)
@@ -24,7 +23,7 @@ def run(settings: Settings) -> None:
     Raises:
         ConfigurationError: a database, Redis or key is missing.
     """
-    kernel = process_kernel()
+    kernel = build_kernel(settings)
     stopping = threading.Event()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
@@ -40,9 +39,7 @@ def run(settings: Settings) -> None:
         log.info("scheduler.stopped")
 
 
-def loop(
-    kernel: Kernel, *, sweep: Callable[[Kernel], object], every_seconds: float, stopping: threading.Event
-) -> None:
+def loop(kernel: Kernel, *, sweep: Callable[[Kernel], object], every_seconds: float, stopping: threading.Event) -> None:
     """Sweep, pause, repeat; sweeping twice does no harm. An outage is reported once, and once when it is over."""
     outage = Outage("scheduler.sweep")
     while not stopping.is_set():

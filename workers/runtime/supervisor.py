@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
-_STEADY_SECONDS = 10.0
+_STEADY_SECONDS = 30.0
 _DEATHS_BEFORE_READY = 3
 _APP_GRACE_SECONDS = 8.0
 _DATABASE_GRACE_SECONDS = 1.8
@@ -394,12 +394,13 @@ def print_banner(started: Started, *, settings: Settings) -> None:
         )
         return
     took = f"{started.seconds:.1f} s"
+    compared = "first start" if started.is_first else f"first start: {started.first_seconds:.1f} s"
     rows = [
         ("Patchbay", started.address),
         ("Set it up", started.setup_link and f"{started.setup_link}  (once, within an hour)"),
         ("Sandbox", started.sandbox_address and f"{started.sandbox_address}  (play the contact)"),
         ("Stop", "Ctrl-C"),
-        ("Took", f"{took}, first start" if started.is_first else f"{took} (first start: {started.first_seconds:.1f} s)"),
+        ("Took", f"{took} ({compared})"),
     ]
     print("\n".join(["", *(f"  {name:<10} {value}" for name, value in rows if value), ""]), flush=True)
 

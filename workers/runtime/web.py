@@ -24,8 +24,8 @@ def run(settings: Settings, *, only_webhooks: bool) -> None:
         return
     if not pages.exist(ROOT):
         raise ConfigurationError("The pages have not been built. Run `make run`, or `patchbay run`, which builds them.")
-    # Reflex looks for rxconfig.py and .web in the working folder, hence the absolute data folder. The names with two underscores are internal to
-    # Reflex 0.10.1: serve what was built, compile nothing.
+    # Reflex looks for rxconfig.py and .web in the working folder, hence the absolute data folder. The names with
+    # two underscores are internal to Reflex 0.10.1: serve what was built, compile nothing.
     data_dir = settings.data_dir.absolute()
     os.chdir(ROOT)
     os.environ.update(
@@ -67,6 +67,7 @@ def _serve(factory: str, *, host: str, port: int) -> None:
         loop="uvloop",
         ws_max_size=_LARGEST_SOCKET_MESSAGE,
         log_config=None,
+        log_level="warning",  # start and stop are told by the supervisor
         access_log=False,  # it would write query strings; app.edge keeps the log
         proxy_headers=False,
         server_header=False,

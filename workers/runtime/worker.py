@@ -17,10 +17,11 @@ from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 import workers.jobs
+from services.kernel.kernel import build_kernel
 from services.kernel.log import get_logger
 from services.kernel.queue import QUEUE_NAME
 from services.kernel.settings import Settings
-from workers.runtime.context import process_kernel
+from workers.jobs.process import use_kernel
 from workers.runtime.outage import Outage
 
 _FIRST_PAUSE_SECONDS = 0.2
@@ -70,15 +71,13 @@ class PatchbayWorker(SimpleWorker):
         self.is_stopping = True
 
 
-def log_failed_job(
-    job: Job, _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
-) -> bool:
+def log_failed_job(job: Job, _kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> bool:
     """Log what a job raised; the row it worked on keeps its lease, and the sweeper wakes it again.
 
     Returns:
         Whether RQ shall go on handling the failure.
     """
-    log.error("worker.job.failed", job=job.func_name.split(".")[-2], row_id=job.args[1], exc_info=error)
+    log.error("worker.job.failed", job=job.func_name, row_id=job.args[-1], exc_info=error)
     return True
 
 
@@ -88,7 +87,8 @@ def run(settings: Settings) -> None:
     Raises:
         ConfigurationError: a database, Redis or key is missing.
     """
-    kernel = process_kernel()
+    kernel = build_kernel(settings)
+    use_kernel(kernel)
     load_jobs()
     # RQ's own lines repeat with every attempt and name addresses; ours say the same once.
     for name in ("rq.worker", "rq.job"):
