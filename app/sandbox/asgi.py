@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.sandbox.control import CONTROL_HEADER, control_routes
 from app.sandbox.delivery import Courier
+from app.sandbox.faults import ABORT, RELEASED
 from app.sandbox.identities import OPERATOR_APP_ID, load_identities, state_path
 from app.sandbox.page import render, static_folder
 from app.sandbox.slack_call import find_app
@@ -77,7 +78,7 @@ def build_sandbox(data_dir: Path, *, public_url: str, clock: Clock) -> ASGIApp:
         *provider_routes(world),
         Mount("/static", StaticFiles(directory=static_folder())),
     )
-    return _Door(Starlette(routes=routes, lifespan=lifespan))
+    return _Door(Starlette(routes=routes, lifespan=lifespan), store)
 
 
 async def _healthz(request: Request) -> Response:
@@ -91,8 +92,9 @@ class _Door:
     the Origin check stop a page that posts across sites.
     """
 
-    def __init__(self, inside: ASGIApp) -> None:
+    def __init__(self, inside: ASGIApp, store: Store) -> None:
         self._inside = inside
+        self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -105,7 +107,8 @@ class _Door:
             return
         # Faults need to drop the connection, for which ASGI has no message: uvicorn's request cycle owns it.
         transport = getattr(getattr(send, "__self__", None), "transport", None)
-        extensions = {**scope.get("extensions", {}), "patchbay.abort": getattr(transport, "abort", lambda: None)}
+        abort = getattr(transport, "abort", lambda: None)
+        extensions = {**scope.get("extensions", {}), ABORT: abort, RELEASED: self._store.released}
         await self._inside({**scope, "extensions": extensions}, receive, _with_page_headers(send))
 
 

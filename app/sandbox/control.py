@@ -302,6 +302,7 @@ async def _add_fault(world: World, body: Fault) -> Answer:
 
 async def _clear_faults(world: World, body: _Body) -> Answer:
     world.store.state.faults.clear()
+    world.store.release()
     return {}
 
 
@@ -312,6 +313,7 @@ async def _set_pace(world: World, body: Pace) -> Answer:
 
 async def _reset(world: World, body: Reset) -> Answer:
     await world.courier.stop()
+    world.store.release()
     _RESETS[body.forget](world.store)
     return {}
 

@@ -14,6 +14,12 @@ Refusal = Callable[[int, Fault], Response]
 """Words a 429 or a 500 as the service does."""
 
 
+ABORT = "patchbay.abort"
+"""ASGI extension: a function that drops the connection."""
+RELEASED = "patchbay.released"
+"""ASGI extension: an event that lets callers go who are kept waiting."""
+
+
 class HangingUp(Response):
     """Sends nothing and closes the connection, after a while or at once.
 
@@ -27,18 +33,23 @@ class HangingUp(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the caller to give up, then close the connection."""
-        if self._seconds:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    await _gone(receive)
-            except TimeoutError:
-                pass
-            else:
-                return
-        abort: Callable[[], None] = scope["extensions"]["patchbay.abort"]
-        abort()
-        # The server must see that the connection is lost before the application returns without an answer.
-        await _gone(receive)
+        if await self._outlasts(receive, released=scope["extensions"][RELEASED]):
+            abort: Callable[[], None] = scope["extensions"][ABORT]
+            abort()
+            # The server must see that the connection is lost before the application returns without an answer.
+            await _gone(receive)
+
+    async def _outlasts(self, receive: Receive, *, released: asyncio.Event) -> bool:
+        """Return whether the caller is still there when it is to be let go, or the server stops."""
+        gone, free = asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(released.wait())
+        try:
+            done, _ = await asyncio.wait({gone, free}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            return True
+        finally:
+            gone.cancel()
+            free.cancel()
+        return gone not in done
 
 
 @dataclass(frozen=True, slots=True)

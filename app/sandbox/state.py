@@ -305,6 +305,7 @@ class Store:
         self._path = path
         self._flush: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
+        self.released = asyncio.Event()
         self.state = read_state(path)
         self.version = 0
 
@@ -315,6 +316,11 @@ class Store:
         self._changed = asyncio.Event()
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(_FLUSH_AFTER_SECONDS, self.flush)
+
+    def release(self) -> None:
+        """Let callers go whom a fault keeps waiting."""
+        self.released.set()
+        self.released = asyncio.Event()
 
     def flush(self) -> None:
         """Write the file now."""

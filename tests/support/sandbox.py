@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -296,6 +296,9 @@ def running_sandbox(
         client.wait_until(lambda ledger: True, seconds=_START_SECONDS, what="the sandbox")
         yield client
     finally:
+        # Callers kept waiting would outlast the server's patience, which it logs as an error.
+        with suppress(httpx2.HTTPError):
+            client.control("faults/clear", {})
         client.close()
         server.should_exit = True
         thread.join(timeout=_START_SECONDS)

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -182,3 +183,14 @@ def test_the_model_refuses(sandbox: SandboxClient) -> None:
     with pytest.raises(RateLimitError) as caught:
         ask(model(sandbox))
     assert caught.value.response.headers["retry-after"] == "3"
+
+
+def test_it_stops_quietly_although_a_caller_hangs(tmp_path: Path, product: Product) -> None:
+    with ThreadPoolExecutor(1) as caller:
+        with running_sandbox(tmp_path, public_url=product.url) as sandbox:
+            sandbox.fail("slack", "hang")
+            url = f"{sandbox.base_url}/slack/api/auth.test"
+            call = caller.submit(httpx2.post, url, timeout=30)
+            sandbox.wait_until(lambda ledger: ledger.calls.get("slack auth.test") == 1)
+        with pytest.raises(httpx2.HTTPError):
+            call.result(timeout=5)
