@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from services.turns import name_contact
+from services.conversations import name_contact
 from workers.jobs.process import get_kernel
 
 
 def run(tenant_id: str, row_id: str) -> None:
     """Ask the provider who a contact is. Doing it twice does no harm."""
-    name_contact(get_kernel(), tenant_id=UUID(tenant_id), conversation_id=UUID(row_id))
+    name_contact(get_kernel(), tenant_id=UUID(tenant_id), contact_id=UUID(row_id))
