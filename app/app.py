@@ -8,7 +8,6 @@ app = rx.App(
     html_lang="en",
     stylesheets=["/patchbay.css"],
     head_components=[
-        rx.el.script(src="/patchbay.js"),
         rx.el.link(rel="icon", type="image/svg+xml", href="/favicon.svg"),
         rx.el.meta(name="color-scheme", content="light dark"),
     ],

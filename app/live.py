@@ -7,9 +7,9 @@ A notice that is missed is not repeated: pages load again when their socket come
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import reflex as rx
@@ -54,7 +54,7 @@ def register_live(app: rx.App, kernel: Kernel, *, watches: Sequence[Watch]) -> N
     """Run the subscriber for as long as the web process serves."""
 
     @contextlib.asynccontextmanager
-    async def fan_out() -> AsyncIterator[None]:
+    async def fan_out() -> AsyncGenerator[None]:
         task = asyncio.create_task(_subscribe(app, kernel.settings.redis_url, watches), name="patchbay-live")
         try:
             yield
@@ -109,12 +109,14 @@ async def _gather(pubsub: PubSub) -> list[LiveNotice]:
     """Wait for a notice, then take what comes within a moment; each distinct one once, in order."""
     found: dict[LiveNotice, None] = {}
     timeout: float = 5.0
-    while (message := await pubsub.get_message(timeout=timeout)) is not None:
+    while True:
+        message = cast("dict[str, object] | None", await pubsub.get_message(timeout=timeout))
+        if message is None:
+            return list(found)
         notice = parse_notice(str(message.get("channel", "")), str(message.get("data", "")))
         if notice:
             found[notice] = None
         timeout = GATHER_SECONDS
-    return list(found)
 
 
 async def _tell(app: rx.App, notice: LiveNotice, watches: Sequence[Watch]) -> None:

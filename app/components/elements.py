@@ -1,10 +1,11 @@
 """Small stateless pieces, drawn as in the stylesheet: values and handlers in, component out."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import reflex as rx
 from reflex_components_core.el.element import Element
-from reflex_components_core.react_router import link as router_link
+from reflex_components_core.react_router.dom import ReactRouterLink
 
 Text = str | rx.Var[str]
 Flag = bool | rx.Var[bool]
@@ -18,12 +19,28 @@ class NativeForm(Element):
     method: rx.Var[str]
 
 
-native_form = NativeForm.create
+def builder_of(kind: Any) -> Callable[..., rx.Component]:
+    """Return what builds a component; Reflex's own signatures are too open for a strict type checker."""
+    return kind.create
+
+
+native_form = builder_of(NativeForm)
+_router_link = builder_of(ReactRouterLink)
+
+
+def negated(flag: Flag) -> rx.Var[bool]:
+    """Return the opposite of a flag."""
+    return rx.cond(flag, False, True)
+
+
+def has_any(items: object) -> rx.Var[bool]:
+    """Return whether a list or tuple of the state holds something."""
+    return rx.Var.create(items).to(list).length() > 0
 
 
 def link(*children: Any, to: Text, class_name: Text = "", **props: Any) -> rx.Component:
     """Return a link to another of our pages."""
-    return router_link(*children, to=to, class_name=class_name, **props)
+    return _router_link(*children, to=to, class_name=class_name, **props)
 
 
 def chip(text: Text, kind: Text) -> rx.Component:
@@ -31,46 +48,42 @@ def chip(text: Text, kind: Text) -> rx.Component:
     return rx.el.span(text, class_name=f"chip {kind}")
 
 
-def button(text: Text, *, kind: str = "", reason: Text = "", **props: Any) -> rx.Component:
-    """Return a button. A ``reason`` disables it, says why on hover, and to a screen reader."""
-    blocked = reason != "" if isinstance(reason, rx.Var) else bool(reason)
-    disabled = props.pop("disabled", False)
+def button(text: Text, *, kind: str = "", reason: Text = "", disabled: Flag = False, **props: Any) -> rx.Component:
+    """Return a button. A ``reason`` disables it and says why on hover, and to a screen reader."""
     return rx.el.button(
         text,
-        type=props.pop("type", "button"),
+        type="button",
         class_name=f"btn {kind}".strip(),
-        disabled=disabled | blocked
-        if isinstance(disabled, rx.Var) or isinstance(blocked, rx.Var)
-        else disabled or blocked,
+        disabled=cast("rx.Var[bool]", rx.cond(rx.Var.create(reason) != "", True, disabled)),
         title=reason,
         **props,
     )
 
 
-def banner(kind: Text, *children: Any, role: str = "status") -> rx.Component:
+def banner(kind: Text, *children: Any) -> rx.Component:
     """Return a notice above a page's content."""
-    return rx.el.div(*children, class_name=f"banner {kind}", role=role)
+    return rx.el.div(*children, class_name=f"banner {kind}", role="status")
 
 
 def field(
     label: Text, name: str, *, error: Text = "", help_text: str = "", multiline: bool = False, **props: Any
 ) -> rx.Component:
     """Return a labelled input with its help and its error beside it."""
-    element = rx.el.textarea if multiline else rx.el.input
-    key = props.pop("id", f"field-{name}")
+    key = f"field-{name}"
+    create: Callable[..., rx.Component] = cast(Any, rx.el.textarea if multiline else rx.el.input)
     return rx.el.div(
         rx.el.label(label, html_for=key),
-        element(
+        create(
             id=key,
             name=name,
             class_name="input",
             custom_attrs={
                 "aria-describedby": f"{key}-help {key}-error",
-                "aria-invalid": rx.cond(error != "", "true", "false"),
+                "aria-invalid": rx.cond(rx.Var.create(error) != "", "true", "false"),
             },
             **props,
         ),
-        rx.el.span(help_text, id=f"{key}-help", class_name="help") if help_text else rx.fragment(),
+        rx.el.span(help_text, id=f"{key}-help", class_name="help"),
         rx.el.span(error, id=f"{key}-error", class_name="error", role="alert"),
         class_name="field",
     )

@@ -4,6 +4,8 @@ from typing import Any
 
 import reflex as rx
 
+from app.components.elements import builder_of
+
 
 class _Local(rx.Component):
     """A component of ours, written in JSX."""
@@ -82,10 +84,10 @@ class PlaybookEditor(_Local):
     on_save: rx.EventHandler[rx.event.passthrough_event_spec(list[dict[str, str]])]
 
 
-time_ago = TimeAgo.create
-modal = Modal.create
-copy_field = CopyField.create
-message_log = MessageLog.create
-connect_form = ConnectForm.create
-theme_switch = ThemeSwitch.create
-playbook_editor = PlaybookEditor.create
+time_ago = builder_of(TimeAgo)
+modal = builder_of(Modal)
+copy_field = builder_of(CopyField)
+message_log = builder_of(MessageLog)
+connect_form = builder_of(ConnectForm)
+theme_switch = builder_of(ThemeSwitch)
+playbook_editor = builder_of(PlaybookEditor)

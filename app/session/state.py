@@ -1,8 +1,11 @@
 """What every page needs to know: whose house this is, who is here, and what they may do."""
 
+from collections.abc import AsyncIterator
+from typing import cast
 from uuid import UUID
 
 import reflex as rx
+from reflex.event import EventCallback, EventSpec
 
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
@@ -10,6 +13,9 @@ from app.session.tabs import TABS
 from services.agents import AgentView, get_agent
 from services.kernel.errors import InvalidInput, NotFound, PatchbayError
 from services.tenants import Permission, get_tenant
+
+Steps = AsyncIterator[EventSpec | EventCallback[*tuple[()]] | None]
+"""What a handler yields on its way: nothing for "show what I have so far", or what the browser shall do."""
 
 ROLE_WORDS = {"owner": "Owner", "admin": "Admin", "operator": "Operator", "viewer": "Viewer"}
 
@@ -20,7 +26,7 @@ def route_id(state: rx.State, name: str) -> UUID:
     Raises:
         NotFound: it is not an id at all.
     """
-    return parse_id(str(state.rx_router_page.params.get(name, "")))
+    return parse_id(str(cast("dict[str, object]", state.rx_router_page.params).get(name, "")))
 
 
 def parse_id(value: str) -> UUID:

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from app.components.elements import bone, button, could_not_load, field, loading
+from app.components.elements import bone, button, could_not_load, field, loading, negated
 from app.components.scripted import modal
 from app.layouts.agent import agent_shell
 from app.pages.agent_settings.state import AgentSettingsState
@@ -37,7 +37,7 @@ def _wrong(name: str) -> rx.Var[str]:
 
 
 def _settings() -> rx.Component:
-    locked = ~SessionState.may_edit_agents
+    locked = negated(SessionState.may_edit_agents)
     return rx.el.div(
         rx.el.section(
             rx.el.h2("Who the agent is", class_name="section-title"),
@@ -81,7 +81,7 @@ def _settings() -> rx.Component:
                     rx.el.span(_reason(), class_name="why-not"),
                     class_name="actions",
                 ),
-                key=AgentSettingsState.revision.to_string(),
+                key=f"settings-{AgentSettingsState.revision}",
                 on_submit=AgentSettingsState.save,
                 class_name="form",
                 no_validate=True,

@@ -1,14 +1,12 @@
 """An agent's name, purpose and instructions, and whether it answers."""
 
-from collections.abc import AsyncIterator
-
 import reflex as rx
 
 from app import routes
-from models import AgentStatus
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
-from app.session.state import AgentState, complain, route_id
+from app.session.state import AgentState, Steps, complain, route_id
+from models import AgentStatus
 from services.agents import AgentForm, delete_agent, get_agent, set_status, update_agent
 from services.kernel.errors import InvalidInput, PatchbayError
 from services.tenants import Permission
@@ -46,7 +44,7 @@ class AgentSettingsState(rx.State):
 
     @rx.event
     @guarded(Permission.AGENTS_EDIT)
-    async def save(self, form: dict[str, str]) -> AsyncIterator[rx.event.EventSpec | type[rx.State] | None]:
+    async def save(self, form: dict[str, str]) -> Steps:
         """Save what was typed."""
         self.is_saving, self.wrong_field, self.wrong_text = True, "", ""
         yield
@@ -77,7 +75,7 @@ class AgentSettingsState(rx.State):
 
     @rx.event
     @guarded(Permission.AGENTS_EDIT)
-    async def pause(self) -> AsyncIterator[rx.event.EventSpec]:
+    async def pause(self) -> Steps:
         """Stop the agent from answering anywhere."""
         async for event in self._set_status(
             AgentStatus.PAUSED, "Paused. Messages are still received and wait for a person."
@@ -86,7 +84,7 @@ class AgentSettingsState(rx.State):
 
     @rx.event
     @guarded(Permission.AGENTS_EDIT)
-    async def resume(self) -> AsyncIterator[rx.event.EventSpec]:
+    async def resume(self) -> Steps:
         """Let the agent answer again."""
         async for event in self._set_status(AgentStatus.ACTIVE, "The agent answers again."):
             yield event
@@ -105,7 +103,7 @@ class AgentSettingsState(rx.State):
 
     @rx.event
     @guarded(Permission.AGENTS_EDIT)
-    async def delete(self) -> AsyncIterator[rx.event.EventSpec]:
+    async def delete(self) -> Steps:
         """Delete the agent, if nothing is connected to it any more."""
         self.is_deleting = False
         try:
@@ -115,7 +113,7 @@ class AgentSettingsState(rx.State):
         else:
             yield rx.redirect(routes.TEAM)
 
-    async def _set_status(self, status: AgentStatus, said: str) -> AsyncIterator[rx.event.EventSpec]:
+    async def _set_status(self, status: AgentStatus, said: str) -> Steps:
         try:
             await in_thread(
                 set_status, get_kernel(), actor=current_actor(), agent_id=route_id(self, "agent_id"), status=status

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from app import routes
-from app.components.elements import bone, button, chip, could_not_load, field, link, loading, nothing
+from app.components.elements import bone, button, chip, could_not_load, field, has_any, link, loading, nothing
 from app.components.scripted import modal, time_ago
 from app.layouts.shell import Crumb, shell
 from app.pages.ai_team.state import TeamState
@@ -22,7 +22,7 @@ def page() -> rx.Component:
                 rx.el.p("Each agent answers where it is connected, and you see what it says and why."),
             ),
             rx.el.div(class_name="grow"),
-            rx.cond(TeamState.rows.length() > 0, _new_agent_button()),
+            rx.cond(has_any(TeamState.rows), _new_agent_button()),
             class_name="page-head",
         ),
         rx.match(
@@ -39,7 +39,7 @@ def page() -> rx.Component:
 def _content() -> rx.Component:
     return rx.fragment(
         rx.cond(
-            TeamState.steps.length() > 0,
+            has_any(TeamState.steps),
             rx.el.ol(
                 rx.foreach(TeamState.steps, _step),
                 class_name="card onboarding",
@@ -47,7 +47,7 @@ def _content() -> rx.Component:
             ),
         ),
         rx.cond(
-            TeamState.rows.length() > 0,
+            has_any(TeamState.rows),
             rx.el.ul(rx.foreach(TeamState.rows, _row), class_name="list-rows", custom_attrs={"aria-label": "Agents"}),
             nothing(
                 "No agents yet",

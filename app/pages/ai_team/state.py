@@ -1,14 +1,12 @@
 """The list of agents, and the form for a new one."""
 
-from collections.abc import AsyncIterator
-
 import reflex as rx
 
 from app import routes
 from app.pages.ai_team.view import AgentRow, FirstStep, agent_row, first_steps
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
-from app.session.state import complain
+from app.session.state import Steps, complain
 from services.agents import AgentForm, create_agent, list_agents
 from services.kernel.errors import InvalidInput, PatchbayError
 from services.tenants import Permission
@@ -17,8 +15,8 @@ from services.tenants import Permission
 class TeamState(rx.State):
     """Agents as listed, and whether the form for a new one is open."""
 
-    rows: list[AgentRow] = []
-    steps: list[FirstStep] = []
+    rows: rx.Field[list[AgentRow]] = rx.field(default_factory=list)
+    steps: rx.Field[list[FirstStep]] = rx.field(default_factory=list)
     phase: str = "loading"
     trouble: str = ""
     is_creating: bool = False
@@ -53,7 +51,7 @@ class TeamState(rx.State):
 
     @rx.event
     @guarded(Permission.AGENTS_EDIT)
-    async def create(self, form: dict[str, str]) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def create(self, form: dict[str, str]) -> Steps:
         """Create an agent and go to its integrations."""
         self.is_saving, self.wrong_field, self.wrong_text = True, "", ""
         yield

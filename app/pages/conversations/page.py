@@ -3,7 +3,7 @@
 import reflex as rx
 
 from app import routes
-from app.components.elements import bone, button, chip, could_not_load, link, loading
+from app.components.elements import bone, button, chip, could_not_load, has_any, link, loading
 from app.components.scripted import message_log, time_ago
 from app.layouts.agent import agent_shell
 from app.pages.conversations.state import ConversationsState
@@ -59,7 +59,7 @@ def _filter(item: Filter) -> rx.Component:
 
 def _rows() -> rx.Component:
     return rx.cond(
-        ConversationsState.rows.length() > 0,
+        has_any(ConversationsState.rows),
         rx.fragment(
             rx.el.ul(rx.foreach(ConversationsState.rows, _row)),
             rx.cond(
@@ -248,7 +248,7 @@ def _context() -> rx.Component:
                     class_name="facts",
                 ),
                 rx.cond(
-                    ConversationsState.steps.length() > 0,
+                    has_any(ConversationsState.steps),
                     rx.fragment(
                         rx.el.h2("Why this answer"),
                         rx.el.ol(rx.foreach(ConversationsState.steps, _step), class_name="steps"),

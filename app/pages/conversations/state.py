@@ -46,8 +46,8 @@ MESSAGES_SHOWN = 100
 class ConversationsState(rx.State):
     """The three panes. Filter and open conversation live in the address."""
 
-    rows: list[Row] = []
-    filters: list[Filter] = []
+    rows: rx.Field[list[Row]] = rx.field(default_factory=list)
+    filters: rx.Field[list[Filter]] = rx.field(default_factory=list)
     has_more: bool = False
     show: str = "open"
     phase: str = "loading"
@@ -55,9 +55,9 @@ class ConversationsState(rx.State):
     agent_id: str = ""
     open_id: str = ""
     head: Head = NOBODY
-    messages: list[Bubble] = []
+    messages: rx.Field[list[Bubble]] = rx.field(default_factory=list)
     has_earlier: bool = False
-    steps: list[Step] = []
+    steps: rx.Field[list[Step]] = rx.field(default_factory=list)
     trace_id: str = ""
     thread_phase: str = "none"
     """``none``, ``loading``, ``ready`` or ``missing``."""

@@ -1,8 +1,10 @@
 """The card of one service, drawn the same way for every provider."""
 
+import functools
+
 import reflex as rx
 
-from app.components.elements import button, chip, link
+from app.components.elements import button, chip, has_any, link, negated
 from app.components.scripted import copy_field, time_ago
 from app.pages.integrations.state import IntegrationsState
 from app.pages.integrations.view import Address, Card, Fact, Finding, Notice, Rule, Way
@@ -46,7 +48,7 @@ def finding(item: Finding) -> rx.Component:
                 item.act_label,
                 type="button",
                 class_name="link",
-                disabled=~SessionState.may_edit_connections,
+                disabled=negated(SessionState.may_edit_connections),
                 title=reason(),
                 on_click=rx.cond(
                     item.act == "numbers",
@@ -64,31 +66,20 @@ def _connected(item: Card) -> rx.Component:
         rx.el.dl(rx.foreach(item.facts, _fact), class_name="facts"),
         rx.foreach(item.notices, _notice),
         rx.cond(
-            item.check,
-            rx.el.div(
-                rx.el.span(
-                    rx.el.b(rx.cond(item.check.kind == "ok", "Test passed: ", "Test failed: ")), item.check.text
-                ),
-                time_ago(at=item.check_at),
-                class_name=f"forecast {item.check.kind}",
-                role="status",
-            ),
-        ),
-        rx.cond(
-            item.rules.length() > 0,
+            has_any(item.rules),
             rx.el.ul(
                 rx.foreach(item.rules, _rule), class_name="rules", custom_attrs={"aria-label": "Where it answers"}
             ),
         ),
         rx.cond(
-            (item.addresses.length() > 0) | (item.hints.length() > 0) | (item.scopes.length() > 0),
+            has_any(item.addresses) | has_any(item.hints) | has_any(item.scopes),
             rx.el.details(
                 rx.el.summary("Addresses, keys and permissions"),
                 rx.el.div(
                     rx.foreach(item.addresses, address),
                     rx.el.dl(rx.foreach(item.hints, _fact), class_name="facts", style={"padding": "0"}),
                     rx.cond(
-                        item.scopes.length() > 0,
+                        has_any(item.scopes),
                         rx.el.ul(rx.foreach(item.scopes, _scope), custom_attrs={"aria-label": "Permissions"}),
                     ),
                 ),
@@ -131,18 +122,22 @@ def _unconnected(item: Card) -> rx.Component:
     return rx.fragment(
         rx.foreach(item.notices, _notice),
         rx.el.div(
-            rx.foreach(item.empty, lambda words: rx.el.p(words)),
+            rx.foreach(item.empty, _words),
             rx.cond(
-                item.ways.length() > 0,
-                rx.el.div(rx.foreach(item.ways, lambda way: _way(item, way)), class_name="actions"),
+                has_any(item.ways),
+                rx.el.div(rx.foreach(item.ways, functools.partial(_way, item)), class_name="actions"),
             ),
             rx.cond(
-                (item.ways.length() > 0) & ~SessionState.may_edit_connections,
+                has_any(item.ways) & negated(SessionState.may_edit_connections),
                 rx.el.p(MAY_NOT, class_name="why-not", style={"margin": "10px 0 0"}),
             ),
             class_name="empty",
         ),
     )
+
+
+def _words(words: str) -> rx.Component:
+    return rx.el.p(words)
 
 
 def _way(item: Card, way: Way) -> rx.Component:
@@ -153,7 +148,7 @@ def _way(item: Card, way: Way) -> rx.Component:
             way.label,
             type="button",
             class_name=f"btn {way.kind}",
-            disabled=~SessionState.may_edit_connections,
+            disabled=negated(SessionState.may_edit_connections),
             title=reason(),
             on_click=IntegrationsState.open_keys(item.key, way.scheme_id),
         ),
@@ -181,4 +176,8 @@ def _rule(rule: Rule) -> rx.Component:
 
 
 def _notice(notice: Notice) -> rx.Component:
-    return rx.el.div(rx.el.span(notice.text), class_name=f"forecast {notice.kind}")
+    return rx.el.div(
+        rx.el.span(notice.text),
+        rx.cond(notice.at != "", time_ago(at=notice.at)),
+        class_name=f"forecast {notice.kind}",
+    )

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from app.components.elements import banner, bone, button, could_not_load, loading
+from app.components.elements import banner, bone, button, could_not_load, has_any, loading
 from app.components.scripted import connect_form, modal
 from app.layouts.agent import agent_shell
 from app.pages.integrations.components import address, card, finding
@@ -45,7 +45,7 @@ def _board() -> rx.Component:
     return rx.el.div(
         rx.el.div(rx.foreach(IntegrationsState.cards, card), class_name="cards"),
         rx.cond(
-            IntegrationsState.findings.length() > 0,
+            has_any(IntegrationsState.findings),
             rx.el.aside(
                 rx.el.section(
                     rx.el.h2("Needs you", rx.el.span(IntegrationsState.findings.length(), class_name="count")),
@@ -55,7 +55,7 @@ def _board() -> rx.Component:
                 custom_attrs={"aria-label": "Needs you"},
             ),
         ),
-        class_name=rx.cond(IntegrationsState.findings.length() > 0, "board", "board alone"),
+        class_name=rx.cond(has_any(IntegrationsState.findings), "board", "board alone"),
     )
 
 
@@ -101,7 +101,7 @@ def _numbers_dialog() -> rx.Component:
             rx.el.p(IntegrationsState.dialog_error, class_name="error-text", role="alert"),
         ),
         rx.cond(
-            IntegrationsState.card.numbers.length() > 0,
+            has_any(IntegrationsState.card.numbers),
             rx.el.ul(rx.foreach(IntegrationsState.card.numbers, _number), class_name="numbers"),
             rx.el.p(
                 rx.cond(
@@ -155,7 +155,7 @@ def _disconnect_dialog() -> rx.Component:
     return modal(
         rx.el.p(rx.el.b(item.title), rx.cond(item.subtitle != "", rx.fragment(" (", item.subtitle, ")")), ":"),
         rx.el.ul(
-            rx.foreach(item.effects, lambda effect: rx.el.li(effect)),
+            rx.foreach(item.effects, _effect),
             rx.el.li("Answers that are still queued for it are not sent."),
             rx.el.li("The stored keys are deleted at once. Conversations stay."),
             class_name="effects",
@@ -174,6 +174,10 @@ def _disconnect_dialog() -> rx.Component:
         open=IntegrationsState.dialog == "disconnect",
         on_dismiss=IntegrationsState.close,
     )
+
+
+def _effect(effect: str) -> rx.Component:
+    return rx.el.li(effect)
 
 
 def _bones() -> rx.Component:

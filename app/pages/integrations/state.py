@@ -1,6 +1,5 @@
 """An agent's connections: load, connect, test, assign numbers, disconnect."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import reflex as rx
@@ -9,7 +8,7 @@ from app import routes
 from app.pages.integrations.view import Card, Finding, Way, build_cards, find_needs
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
-from app.session.state import AgentState, complain, parse_id, query_value, route_id
+from app.session.state import AgentState, Steps, complain, parse_id, query_value, route_id
 from services.agents import get_agent, list_agents
 from services.connections import (
     assign_number,
@@ -38,9 +37,9 @@ class Choice:
 class IntegrationsState(rx.State):
     """The cards, what needs a person, and the dialog that is open."""
 
-    cards: list[Card] = []
-    findings: list[Finding] = []
-    agents: list[Choice] = []
+    cards: rx.Field[list[Card]] = rx.field(default_factory=list)
+    findings: rx.Field[list[Finding]] = rx.field(default_factory=list)
+    agents: rx.Field[list[Choice]] = rx.field(default_factory=list)
     phase: str = "loading"
     trouble: str = ""
     agent_id: str = ""
@@ -90,7 +89,7 @@ class IntegrationsState(rx.State):
 
     @rx.event
     @guarded(Permission.CONNECTIONS_EDIT)
-    async def on_connected(self, connection_id: str) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def on_connected(self, connection_id: str) -> Steps:
         """Go on after the server accepted the keys: addresses to paste, or numbers to assign."""
         self.dialog = ""
         await self._read()
@@ -107,7 +106,7 @@ class IntegrationsState(rx.State):
 
     @rx.event
     @guarded(Permission.CONNECTIONS_EDIT)
-    async def open_numbers(self, key: str) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def open_numbers(self, key: str) -> Steps:
         """Show the account's numbers; fetch them if there are none yet."""
         self.card, self.dialog, self.dialog_error = self._find(key), "numbers", ""
         if self.card.connection_id and not self.card.numbers:
@@ -116,14 +115,14 @@ class IntegrationsState(rx.State):
 
     @rx.event
     @guarded(Permission.CONNECTIONS_EDIT)
-    async def fetch_numbers(self) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def fetch_numbers(self) -> Steps:
         """Ask the provider for the account's numbers again."""
         async for event in self._fetch_numbers():
             yield event
 
     @rx.event
     @guarded(Permission.CONNECTIONS_EDIT)
-    async def assign(self, number_id: str, agent_id: str) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def assign(self, number_id: str, agent_id: str) -> Steps:
         """Let an agent, or nobody, answer on a number."""
         self.busy, self.dialog_error = number_id, ""
         yield
@@ -145,7 +144,7 @@ class IntegrationsState(rx.State):
 
     @rx.event
     @guarded(Permission.CONNECTIONS_EDIT)
-    async def test(self, connection_id: str) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def test(self, connection_id: str) -> Steps:
         """Make the cheapest call that proves the credential; the result stands on the card."""
         self.busy = connection_id
         yield
@@ -165,7 +164,7 @@ class IntegrationsState(rx.State):
 
     @rx.event
     @guarded(Permission.CONNECTIONS_EDIT)
-    async def disconnect(self) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def disconnect(self) -> Steps:
         """Forget the connection's secrets; conversations stay."""
         self.busy = self.card.connection_id
         yield
@@ -221,7 +220,7 @@ class IntegrationsState(rx.State):
             self.banner_kind = "broken"
             self.banner_text = refusal_message(refused, provider=query_value(self, "provider"))
 
-    async def _fetch_numbers(self) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def _fetch_numbers(self) -> Steps:
         self.busy, self.dialog_error = self.card.connection_id, ""
         yield
         try:

@@ -85,6 +85,7 @@ class Notice:
 
     kind: str
     text: str
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +103,6 @@ class Card:
     facts: tuple[Fact, ...] = ()
     rules: tuple[Rule, ...] = ()
     notices: tuple[Notice, ...] = ()
-    check: Notice | None = None
-    check_at: str = ""
     hints: tuple[Fact, ...] = ()
     """That secrets are stored, and how they end."""
     addresses: tuple[Address, ...] = ()
@@ -306,8 +305,6 @@ def _connected(provider: ProviderCardView, connection: ConnectionView, *, agent_
         facts=_facts(connection, [number.number for number in mine], is_phone=is_phone),
         rules=_RULES.get(provider.slug, ()),
         notices=_notices(connection, agent_name=agent_name),
-        check=_check(connection),
-        check_at=connection.last_check.created_at.isoformat() if connection.last_check else "",
         hints=tuple(Fact(label=hint.label, text=hint.hint) for hint in connection.credential_hints),
         addresses=()
         if connection.uses_operator_app
@@ -348,21 +345,22 @@ def _facts(connection: ConnectionView, numbers: Sequence[str], *, is_phone: bool
         facts.append(Fact(label="Last event", at=connection.last_event_at.isoformat()))
     else:
         facts.append(Fact(label="Last event", text="none yet"))
+    check = connection.last_check
+    if check and check.succeeded:
+        facts.append(Fact(label="Test passed", text=f": {check.summary}", at=check.created_at.isoformat()))
     return tuple(facts)
 
 
 def _notices(connection: ConnectionView, *, agent_name: str) -> tuple[Notice, ...]:
+    check = connection.last_check
     if connection.status == "needs_reauth":
         stopped = f"{agent_name} neither receives nor answers here until you reconnect."
         return (Notice(kind="broken", text=f"{connection.last_error} {stopped}".strip()),)
+    if check and not check.succeeded:
+        return (Notice(kind="broken", text=f"Test failed: {check.summary}", at=check.created_at.isoformat()),)
     if connection.error_count and connection.last_error:
         return (Notice(kind="soon", text=connection.last_error),)
     return ()
-
-
-def _check(connection: ConnectionView) -> Notice | None:
-    check = connection.last_check
-    return Notice(kind="ok" if check.succeeded else "broken", text=check.summary) if check else None
 
 
 def _scopes(provider: ProviderCardView, connection: ConnectionView) -> tuple[Fact, ...]:

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from app.components.elements import bone, could_not_load, loading
+from app.components.elements import bone, could_not_load, loading, negated
 from app.components.scripted import playbook_editor
 from app.layouts.agent import agent_shell
 from app.pages.playbook.state import PlaybookState
@@ -45,7 +45,7 @@ def _editor() -> rx.Component:
         revision=PlaybookState.revision,
         problem=PlaybookState.problem,
         saving=PlaybookState.is_saving,
-        read_only=~SessionState.may_edit_agents,
+        read_only=negated(SessionState.may_edit_agents),
         reason=rx.cond(SessionState.may_edit_agents, "", MAY_NOT_EDIT),
         on_save=PlaybookState.save,
     )

@@ -1,13 +1,12 @@
 """The playbook as loaded and saved; what is typed stays in the browser until then."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import reflex as rx
 
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
-from app.session.state import complain, route_id
+from app.session.state import Steps, complain, route_id
 from services.agents import PlaybookDraft, PlaybookEntryView, list_playbook, save_playbook
 from services.kernel.errors import InvalidInput, PatchbayError
 from services.tenants import Permission
@@ -50,7 +49,7 @@ class PlaybookState(rx.State):
     """An agent's playbook."""
 
     agent: str = ""
-    entries: list[Entry] = []
+    entries: rx.Field[list[Entry]] = rx.field(default_factory=list)
     revision: int = 0
     """Changes whenever ``entries`` was loaded or saved."""
     problem: Problem = Problem()
@@ -76,7 +75,7 @@ class PlaybookState(rx.State):
 
     @rx.event
     @guarded(Permission.AGENTS_EDIT)
-    async def save(self, rows: list[dict[str, str]]) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def save(self, rows: list[dict[str, str]]) -> Steps:
         """Replace the entries by what was typed."""
         self.is_saving, self.problem = True, Problem()
         yield

@@ -29,7 +29,7 @@ class TraceState(rx.State):
     """The trace named in the address."""
 
     id: str = ""
-    steps: list[TraceStep] = []
+    steps: rx.Field[list[TraceStep]] = rx.field(default_factory=list)
     summary: str = ""
     took: str = ""
     failures: int = 0
