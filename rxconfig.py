@@ -16,7 +16,7 @@ config = rx.Config(
     telemetry_enabled=False,
     show_built_with_reflex=False,
     frontend_compression_formats=["brotli", "gzip"],
-    plugins=[rx.plugins.RadixThemesPlugin(theme=rx.theme(appearance="inherit")), SameOriginPlugin()],
+    plugins=[SameOriginPlugin()],
     # Every page is behind the sign-in: there is nothing to list for search engines.
     disable_plugins=[rx.plugins.SitemapPlugin],
 )

@@ -32,9 +32,12 @@ def _pages(kernel: Kernel) -> AsgiApp:
     # Imported here: the webhook line alone does not pay for Reflex.
     from app.app import app
     from app.http.api import create_http_app
+    from app.live import register_live
+    from app.pages.routes import WATCHES
     from app.session.kernel import set_kernel
 
     set_kernel(kernel)
+    register_live(app, kernel, watches=WATCHES)
     app.api_transformer = create_http_app(kernel)
     return app()
 
