@@ -215,7 +215,7 @@ class EmbeddedRedis:
                 *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
                 *("--maxmemory-policy", "noeviction", "--notify-keyspace-events", "K$sgxe"),
                 # No commands that read or change the server; RQ and Reflex work without them.
-                *("--user", "default", "on", "nopass", "~*", "&*", "+@all", "-@dangerous", "-eval"),
+                *("--user", "default", "on", "nopass", "~*", "&*", "+@all", "-@dangerous"),
                 *("+client|setname", "+client|list"),  # RQ's workers introduce themselves
             ),
             cwd=self._data_dir if self._account is None else Path("/"),
