@@ -5,7 +5,7 @@ import hashlib
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,10 +47,10 @@ def mark_unfinished(root: Path) -> None:
     (root / ".web" / _STAMP).unlink(missing_ok=True)
 
 
-def fingerprint(root: Path) -> str:
-    """Return a digest over names and contents of all sources, this Python and the installed packages' lock."""
+def fingerprint(root: Path, *, sources: Sequence[str] = _SOURCES) -> str:
+    """Return a digest over this Python, and the names and contents of all files in some files and folders."""
     digest = hashlib.sha256(sys.version.encode())
-    for path in sorted(_source_files(root)):
+    for path in sorted(_source_files(root, sources)):
         digest.update(f"\0{path.relative_to(root).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -134,11 +134,11 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _source_files(root: Path) -> Iterable[Path]:
-    for name in _SOURCES:
+def _source_files(root: Path, sources: Sequence[str]) -> Iterable[Path]:
+    for name in sources:
         path = root / name
         if path.is_file():
             yield path
         for file in path.rglob("*"):
-            if file.is_file() and not _IGNORED_PARTS.intersection(file.relative_to(root).parts):
+            if file.is_file() and not _IGNORED_PARTS.intersection(file.relative_to(path).parts):
                 yield file

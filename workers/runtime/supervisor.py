@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import psycopg
+
 from services.kernel.errors import ConfigurationError
 from services.kernel.log import get_logger
 from services.kernel.settings import Settings
@@ -31,6 +33,7 @@ from workers.runtime.process import Command
 ROOT = Path(__file__).resolve().parents[2]
 """The project's folder, which holds ``rxconfig.py``."""
 
+_SCHEMA_STAMP = "schema.json"
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 _STEADY_SECONDS = 30.0
@@ -87,6 +90,8 @@ class Supervisor:
     children: list[Child] = field(default_factory=list[Child])
     errands: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
     """Short commands of the start: migration, build."""
+    migrated: bytes = b""
+    """What the migration answered."""
     is_stopping: bool = False
     wakeup: int = -1
 
@@ -113,13 +118,21 @@ class Supervisor:
             data_folder.write_running(
                 self.data_dir, RunningProduct(pid=os.getpid(), environment=self._differing_environment())
             )
-            setup_link = self._migrate()
+            is_migrated = self._is_migrated()
+            migration = self._begin_migration()
+            if not is_migrated:
+                self._finish_migration(migration)
             self.environment.pop("PATCHBAY_DATABASE_OWNER_URL", None)
+            if build is None:
+                self._add(self._python_child("web"))
             for number in range(1, self.settings.workers + 1):
                 self._add(self._python_child(f"worker-{number}"))
             self._add(self._python_child("scheduler"))
-            self._finish_build(build)
-        self._await_web(self._add(self._python_child("web")))
+            if build is not None:
+                self._finish_build(*build)
+                self._add(self._python_child("web"))
+        setup_link = self._finish_migration(migration)
+        self._await_web(next(child for child in self.children if child.name == "web"))
         return self._started(began=began, setup_link=setup_link)
 
     def watch(self) -> None:
@@ -198,19 +211,37 @@ class Supervisor:
             self.data_dir, sandbox_port=self.settings.sandbox_port, public_url=self.settings.public_url
         )
 
-    def _migrate(self) -> str:
-        """Bring the database up to date; return the one-time set-up link if nobody has an account yet."""
+    def _is_migrated(self) -> bool:
+        """Return whether the database is known to be up to date, which spares the others the wait for Alembic."""
+        try:
+            known = json.loads((self.data_dir / _SCHEMA_STAMP).read_text(encoding="ascii"))
+            with psycopg.connect(self.environment["PATCHBAY_DATABASE_OWNER_URL"], connect_timeout=5) as session:
+                found = session.execute("SELECT version_num FROM alembic_version").fetchone()
+        except (OSError, ValueError, psycopg.Error):
+            return False
+        return found == (known.get("revision"),) and known.get("fingerprint") == self._migrations_fingerprint()
+
+    def _begin_migration(self) -> subprocess.Popen[bytes]:
+        """Bring the database up to date, and make a one-time set-up link if nobody has an account yet."""
         log.info("supervisor.database.migrating")
-        command = self._python_command("migrate", "--setup-link", "--json", keep_output=True)
-        migration = process.spawn(command)
+        migration = process.spawn(self._python_command("migrate", "--setup-link", "--json", keep_output=True))
         self.errands.append(migration)
-        self._pump_until(lambda: migration.poll() is not None)
-        self.errands.remove(migration)
-        output, _ = migration.communicate()
-        if migration.returncode != 0:
-            raise ConfigurationError("The database could not be brought up to date; the lines above say why.")
-        answer = json.loads(output)
-        return str(answer["setup_link"] or "")
+        return migration
+
+    def _finish_migration(self, migration: subprocess.Popen[bytes]) -> str:
+        """Wait for the migration and return the set-up link, if there is one."""
+        if migration in self.errands:
+            self._pump_until(lambda: migration.poll() is not None)
+            self.errands.remove(migration)
+            self.migrated, _ = migration.communicate()
+            if migration.returncode != 0:
+                raise ConfigurationError("The database could not be brought up to date; the lines above say why.")
+            stamp = {"revision": json.loads(self.migrated)["revision"], "fingerprint": self._migrations_fingerprint()}
+            (self.data_dir / _SCHEMA_STAMP).write_text(json.dumps(stamp), encoding="ascii")
+        return str(json.loads(self.migrated)["setup_link"] or "")
+
+    def _migrations_fingerprint(self) -> str:
+        return pages.fingerprint(self.root, sources=("models/migrations",))
 
     def _begin_build(self, building: contextlib.ExitStack) -> tuple[subprocess.Popen[bytes], Command] | None:
         if pages.is_built(self.root):
@@ -227,10 +258,7 @@ class Supervisor:
         self.errands.append(build)
         return build, command
 
-    def _finish_build(self, build: tuple[subprocess.Popen[bytes], Command] | None) -> None:
-        if build is None:
-            return
-        child, command = build
+    def _finish_build(self, child: subprocess.Popen[bytes], command: Command) -> None:
         began = time.monotonic()
         while child.poll() is None:
             with contextlib.suppress(TimeoutError):
