@@ -28,6 +28,7 @@ from services.kernel.settings import Settings
 _OWN_PACKAGES = ("app", "models", "services", "workers")
 # These write headers, bodies or statement parameters at DEBUG or INFO.
 _TALKATIVE = (
+    "alembic.runtime.plugins",
     "asyncio", "botocore", "engineio", "google", "googleapiclient", "hpack", "httpcore", "httpcore2", "httpx",
     "httpx2", "multipart", "openai", "python_multipart", "requests_oauthlib", "slack_sdk", "socketio", "sqlalchemy",
     "twilio", "urllib3", "websockets",
