@@ -3,7 +3,9 @@
 from services.connections.catalogue import available_providers
 from services.connections.clients import (
     find_connections_for_account,
+    find_operator_app,
     open_client,
+    operator_secrets,
     provider_context,
     webhook_secrets,
     webhook_url,
@@ -53,6 +55,7 @@ __all__ = [
     "connect_with_keys",
     "disconnect",
     "find_connections_for_account",
+    "find_operator_app",
     "finish_oauth",
     "get_connection",
     "list_connections",
@@ -61,6 +64,7 @@ __all__ = [
     "note_revoked",
     "note_success",
     "open_client",
+    "operator_secrets",
     "provider_context",
     "refusal_message",
     "sync_numbers",

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, case, delete, func, literal, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from models import (
@@ -139,7 +140,7 @@ def list_last_checks(
     statement = (
         select(ConnectionCheck)
         .where(col(ConnectionCheck.tenant_id) == tenant_id, col(ConnectionCheck.connection_id).in_(connection_ids))
-        .distinct(col(ConnectionCheck.connection_id))
+        .ext(distinct_on(col(ConnectionCheck.connection_id)))
         .order_by(col(ConnectionCheck.connection_id), col(ConnectionCheck.id).desc())
     )
     return session.exec(statement).all()

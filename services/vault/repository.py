@@ -19,5 +19,12 @@ def find_primary_key(session: Session, *, tenant_id: UUID) -> DataKey | None:
 
 
 def find_key(session: Session, *, tenant_id: UUID, key_id: UUID) -> DataKey | None:
-    """Return a key by its id; one already read in this session costs no statement."""
-    return session.get(DataKey, {"tenant_id": tenant_id, "id": key_id})
+    """Return a key by its id; one already read in this session costs no statement.
+
+    The session's own identity map is weak and would forget the row between two secrets.
+    """
+    known: dict[tuple[UUID, UUID], DataKey] = session.info.setdefault("vault.data_keys", {})
+    key = known.get((tenant_id, key_id)) or session.get(DataKey, {"tenant_id": tenant_id, "id": key_id})
+    if key is not None:
+        known[tenant_id, key_id] = key
+    return key

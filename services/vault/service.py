@@ -1,7 +1,7 @@
 """Seals and opens secrets with the tenant's data key.
 
-Data keys stand in the database wrapped by the key-encryption key. A row stays in its session, so many secrets of
-one unit of work cost one read; the opened key lives for one call and is never kept.
+Data keys stand in the database wrapped by the key-encryption key. Within a unit of work the wrapped key is read
+once; the opened key lives for one call and is never kept.
 """
 
 from uuid import UUID

@@ -1,0 +1,107 @@
+"""The two addresses of connecting by consent: out to the provider, and back. Both only ever redirect.
+
+Nothing of a request is repeated in an answer: the way back is a path of ours with a code from a closed list, and the
+page turns the code into a sentence.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from app.http.deps import actor_from_cookie
+from services import connections
+from services.connections import OAuthOutcome
+from services.kernel.errors import NotFound, Refused
+from services.kernel.kernel import Kernel
+from services.provider_kit.registry import get_manifest
+
+_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_FOREIGN_SITES = frozenset({"cross-site", "same-site"})
+_MAX_PARAMETERS = 50
+
+
+def create_oauth_router(kernel: Kernel) -> APIRouter:
+    """Return the routes; the handlers are synchronous, so FastAPI runs them in threads."""
+    router = APIRouter(prefix="/api/admin/ai-agents/integrations", include_in_schema=False, redirect_slashes=False)
+
+    @router.get("/{provider}/oauth")
+    def begin(provider: str, request: Request) -> Response:
+        """Send the browser to the provider's consent page."""
+        slug = _slug(provider)
+        # A GET that changes something: only our own pages may lead here (Fetch Metadata, W3C).
+        if request.headers.get("sec-fetch-site", "") in _FOREIGN_SITES:
+            raise _problem(HTTPStatus.FORBIDDEN, "Start connecting from the page of your agent.")
+        actor = actor_from_cookie(kernel, request)
+        if actor is None:
+            return _go("/login/")
+        agent_id = _agent_id(request)
+        try:
+            return _go(connections.begin_oauth(kernel, actor=actor, provider=slug, agent_id=agent_id))
+        except NotFound as error:
+            raise _problem(HTTPStatus.NOT_FOUND, error.message) from error
+        except Refused as error:
+            return _go(_page(agent_id, {"refused": error.code, "provider": slug}))
+
+    @router.get("/{provider}/oauth/callback")
+    def finish(provider: str, request: Request) -> Response:
+        """Take the browser back from the provider."""
+        slug = _slug(provider)
+        actor = actor_from_cookie(kernel, request)
+        try:
+            outcome = connections.finish_oauth(kernel, actor=actor, provider=slug, query=_query(request))
+        except NotFound as error:
+            raise _problem(HTTPStatus.NOT_FOUND, error.message) from error
+        return _go("/login/" if actor is None else _way_back(outcome, slug))
+
+    return router
+
+
+def _slug(provider: str) -> str:
+    """Return the slug as the registry spells it, never as the request does."""
+    try:
+        return get_manifest(provider).slug
+    except NotFound as error:
+        raise _problem(HTTPStatus.NOT_FOUND, "There is no such provider.") from error
+
+
+def _agent_id(request: Request) -> UUID | None:
+    given = request.query_params.getlist("agent_id")
+    if not given:
+        return None
+    try:
+        [text] = given
+        return UUID(text)
+    except ValueError:
+        # ``from None``: the cause quotes the request.
+        raise _problem(HTTPStatus.NOT_FOUND, "There is no such agent. Choose one from the list.") from None
+
+
+def _query(request: Request) -> Mapping[str, Sequence[str]]:
+    """Return the parameters with all their values; none if they cannot be told apart."""
+    raw: bytes = request.scope["query_string"]
+    try:
+        return parse_qs(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+    except ValueError:
+        return {}
+
+
+def _way_back(outcome: OAuthOutcome, slug: str) -> str:
+    if outcome.ok:
+        return _page(outcome.agent_id, {"connected": str(outcome.connection_id)})
+    return _page(outcome.agent_id, {"refused": outcome.code, "provider": slug})
+
+
+def _page(agent_id: UUID | None, result: Mapping[str, str]) -> str:
+    path = f"/admin/ai-team/{agent_id}/integrations/" if agent_id else "/admin/ai-team/"
+    return f"{path}?{urlencode(result)}"
+
+
+def _go(location: str) -> Response:
+    return Response(status_code=HTTPStatus.SEE_OTHER, headers={**_HEADERS, "Location": location})
+
+
+def _problem(status: HTTPStatus, message: str) -> HTTPException:
+    return HTTPException(status, message, headers=_HEADERS)
