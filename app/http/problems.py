@@ -35,6 +35,7 @@ from services.kernel.ids import new_id
 from services.kernel.log import bind_context, get_logger
 
 MAX_BODY_BYTES = 1024 * 1024
+_LONGEST_LENGTH = 12  # Python refuses to read numbers of thousands of digits
 CONTENT_TYPE = "application/problem+json"
 
 STATUS_BY_ERROR: Mapping[type[PatchbayError], int] = MappingProxyType(
@@ -199,6 +200,8 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "json_invalid": "The body is not valid JSON.",
         "model_attributes_type": "Send a JSON object.",
         "dict_type": "Send a JSON object.",
+        "string_unicode": "Remove halves of surrogate pairs.",
+        "string_pattern_mismatch": "This is not a name that the API gives out.",
     }
 )
 _PLAIN_NAME = re.compile(r"\w{1,64}")
@@ -226,7 +229,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
+        if not declared.isdigit() or len(declared) > _LONGEST_LENGTH or int(declared) > MAX_BODY_BYTES:
             await _answer_http(Request(scope), HTTPException(413))(scope, receive, send)
             return
         left = MAX_BODY_BYTES

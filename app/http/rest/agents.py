@@ -12,7 +12,7 @@ from models import AgentStatus
 from services import agents
 from services.agents import AgentForm, AgentView, PlaybookDraft, PlaybookEntryView
 from services.kernel.paging import Page
-from services.tenants import Permission
+from services.tenants import Permission, require
 
 router = APIRouter(prefix="/agents", tags=["agents"])
 
@@ -42,6 +42,7 @@ def get_agent(kernel: KernelDep, actor: BearerActor, agent_id: UUID) -> AgentVie
 @router.patch("/{agent_id}", openapi_extra=_EDIT)
 def update_agent(kernel: KernelDep, actor: BearerActor, agent_id: UUID, body: AgentChanges) -> AgentView:
     """Change an agent; what is left out stays."""
+    require(actor, Permission.AGENTS_EDIT)  # reading comes first here, and must not be what refuses
     before = agents.get_agent(kernel, actor=actor, agent_id=agent_id)
     form = AgentForm(
         name=before.name if body.name is None else body.name,
@@ -71,12 +72,9 @@ def resume_agent(kernel: KernelDep, actor: BearerActor, agent_id: UUID) -> Agent
 
 
 @router.get("/{agent_id}/playbook", openapi_extra=_VIEW)
-def get_playbook(
-    kernel: KernelDep, actor: BearerActor, agent_id: UUID, cursor: Cursor = "", limit: Limit = 50
-) -> Page[PlaybookEntryView]:
-    """List the playbook's entries."""
-    entries = agents.list_playbook(kernel, actor=actor, agent_id=agent_id)
-    return page_of(entries, id_of=lambda entry: entry.id, cursor=cursor, limit=limit)
+def get_playbook(kernel: KernelDep, actor: BearerActor, agent_id: UUID) -> Page[PlaybookEntryView]:
+    """List the playbook's entries in their order; all on one page."""
+    return Page(agents.list_playbook(kernel, actor=actor, agent_id=agent_id))
 
 
 @router.put("/{agent_id}/playbook", openapi_extra=_EDIT)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from app.http.deps import BearerActor, KernelDep
 from app.http.rest.openapi import needs
 from app.http.rest.paging import page_of
-from app.http.rest.schemas import Cursor, Limit, NewConnection, NumberAssignment, Word
+from app.http.rest.schemas import Cursor, Limit, NewConnection, NumberAssignment, Slug
 from services import connections
 from services.connections import CheckView, ConnectionView, PhoneNumberView, ProviderCardView
 from services.kernel.paging import Page
@@ -31,7 +31,7 @@ def list_connections(
     kernel: KernelDep,
     actor: BearerActor,
     agent_id: UUID | None = None,
-    provider: Annotated[Word | None, Query()] = None,
+    provider: Annotated[Slug | None, Query()] = None,
     cursor: Cursor = "",
     limit: Limit = 50,
 ) -> Page[ConnectionView]:

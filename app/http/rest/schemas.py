@@ -8,15 +8,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def _storable(text: str) -> str:
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("Remove zero characters and halves of surrogate pairs.")
+    if "\x00" in text:
+        raise ValueError("Remove zero characters.")
     return text
 
 
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(_storable)]
 """A text that the database can hold."""
 Word = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
-"""A short one, such as a slug."""
+"""A short one."""
+Slug = Annotated[str, Field(max_length=50, pattern=r"^[a-z0-9_-]+$")]
+"""A name that the catalogue gives out."""
 Cursor = Annotated[
     str,
     Query(max_length=200, description="`next_cursor` of the page before; leave it out for the first page."),
@@ -65,8 +67,8 @@ class NewPlaybook(_Request):
 class NewConnection(_Request):
     """An account to connect by keys."""
 
-    provider: Word
-    scheme: Annotated[Word, Field(description="Id of one of the provider's ways to connect.")]
+    provider: Slug
+    scheme: Annotated[Slug, Field(description="Id of one of the provider's ways to connect.")]
     agent_id: UUID | None = None
     values: Annotated[
         dict[Word, Text | bool],
