@@ -154,5 +154,5 @@ def find_connections_for_account(
     """
     if not account_ids:
         return ()
-    with kernel.unscoped_session("connections of an external account") as session:
+    with kernel.unscoped_session("connections.find_by_account") as session:
         return repository.list_account_connections(session, provider=provider, account_ids=account_ids)
