@@ -58,7 +58,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "used": "This consent was used already. Check whether {name} is connected; if not, start again.",
         "other_provider": "The consent was started for another service. Start again.",
         "other_tenant": "The consent was started for another company. Start again.",
-        "forbidden": "Your role may not connect accounts. Ask an owner of your company.",
+        "missing_permission": "Your role may not connect accounts. Ask an owner of your company.",
         "not_configured": "The app at {name} is not set up on this server. Ask the person who runs Patchbay to set"
         " PATCHBAY_PROVIDER_APPS.",
         "no_signing_secret": "The app at {name} has no signing secret on this server. Ask the person who runs"
@@ -281,7 +281,7 @@ def _claim(
             "expired": attempt.expires_at <= now,
             "used": attempt.used_at is not None,
             "other_provider": attempt.provider != manifest.slug,
-            "forbidden": actor is not None and not actor.may(Permission.CONNECTIONS_EDIT),
+            "missing_permission": actor is not None and not actor.may(Permission.CONNECTIONS_EDIT),
         }
         if problem := next((code for code, is_so in checks.items() if is_so), ""):
             raise _Ending(problem)

@@ -327,7 +327,7 @@ ENDINGS: dict[str, tuple[Ending, str]] = {
     "the provider goes down before the check": (_provider_fails("500", "auth.test"), "unavailable"),
     "fewer rights than asked for": (_fewer_rights, "missing_scope"),
     # What changed meanwhile
-    "the role was taken away": (_as_viewer, "forbidden"),
+    "the role was taken away": (_as_viewer, "missing_permission"),
     "the agent was deleted": (_agent_deleted, "unknown_state"),
     "the operator removed the app": (_operators_app(None), "not_configured"),
     "the operator's secret is wrong": (_operators_app(APP), "exchange_refused"),
