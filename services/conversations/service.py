@@ -416,8 +416,9 @@ def _conversation_view(conversation: Conversation, contact_name: str, agent_name
 def channel_label(conversation: Conversation) -> str:
     """Return where a conversation takes place, in words."""
     label = _CHANNEL_LABELS.get(conversation.channel_kind, conversation.channel_kind)
-    is_room = conversation.channel_kind == "slack_channel"  # a phone channel's name is our own number
-    return f"{label} #{conversation.channel_name}" if is_room and conversation.channel_name else label
+    if conversation.channel_kind != "slack_channel":  # a phone channel's name is our own number
+        return label
+    return f"{label} #{conversation.channel_name}" if conversation.channel_name else f"{label} channel"
 
 
 def _message_view(message: Message, turn: Turn | None, *, contact_name: str) -> MessageView:

@@ -4,7 +4,6 @@
 been accepted. It is looked up at the provider; where that cannot tell, it becomes ``unknown`` and is shown.
 """
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,11 +16,12 @@ from services.kernel.errors import NeedsReauth, PatchbayError, Refused, RetryLat
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.kernel.leases import in_seconds
+from services.kernel.log import bind_context, get_logger
 from services.provider_kit.contract import MessagingModule, OutboundMessage, SentMessage
 from services.provider_kit.registry import messaging
 from services.sending import repository
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 LOOK_UP_AFTER_SECONDS = 5.0
 """How long after an ambiguous answer the provider is asked whether it accepted the message."""
@@ -34,6 +34,8 @@ class _Claim:
     """A message that this worker holds."""
 
     message_id: UUID
+    trace_id: UUID
+    connection_id: UUID
     lease_token: UUID
     module: MessagingModule
     client: Any
@@ -47,6 +49,11 @@ def send_message(kernel: Kernel, *, tenant_id: UUID, message_id: UUID) -> None:
         claim = _claim(kernel, work, message_id)
     if claim is None:
         return
+    with bind_context(tenant_id=tenant_id, trace_id=claim.trace_id, connection_id=claim.connection_id):
+        _attempt(kernel, tenant_id, claim)
+
+
+def _attempt(kernel: Kernel, tenant_id: UUID, claim: _Claim) -> None:
     failure: PatchbayError | None = None
     sent: SentMessage | None = None
     try:
@@ -56,6 +63,8 @@ def send_message(kernel: Kernel, *, tenant_id: UUID, message_id: UUID) -> None:
     except Exception:
         logger.exception("sending.message.crashed")
         failure = RetryLater("An error in Patchbay; see the server's log.", ambiguous=True)
+    outcome = failure.code if failure else "sent" if sent else "not_found"
+    logger.info("sending.message.attempted", outcome=outcome, looked_up=claim.is_ambiguous)
     _settle(kernel, tenant_id, claim, sent=sent, failure=failure)
 
 
@@ -88,6 +97,8 @@ def _claim(kernel: Kernel, work: UnitOfWork, message_id: UUID) -> _Claim | None:
     work.notify("conversation", message.conversation_id)
     return _Claim(
         message_id,
+        message.trace_id,
+        connection.id,
         token,
         messaging(connection.provider),
         connections.open_client(kernel, work, connection),

@@ -92,7 +92,13 @@ def _steps(rows: TraceRows) -> Iterator[Step]:
         yield from _delivery_steps(delivery, rows)
     for message in rows.messages:
         if message.direction is Direction.INBOUND:
-            yield message.created_at, _Stage.STORED, f"Message from {message.author_label} stored", "", "ok"
+            yield (
+                message.created_at,
+                _Stage.STORED,
+                f"Message from {rows.contact.name if rows.contact else message.author_label} stored",
+                "",
+                "ok",
+            )
         else:
             yield from _outbound_steps(message, _provider_name(rows, message.connection_id))
     for turn in rows.turns:

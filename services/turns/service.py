@@ -3,7 +3,6 @@
 The conversation is leased, the agent thinks outside any transaction, and the reply is stored once.
 """
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,11 +25,12 @@ from services.kernel.errors import PatchbayError
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.kernel.leases import in_seconds
+from services.kernel.log import bind_context, get_logger
 from services.provider_kit.registry import get_manifest
 from services.sending import split_text
 from services.turns import repository
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 HISTORY_MESSAGES = 20
 TURNS_PER_JOB = 50
@@ -42,6 +42,7 @@ class _Claim:
     """A turn that this worker holds, with what the agent needs to know."""
 
     turn_id: UUID
+    trace_id: UUID
     lease_token: UUID
     agent: Agent
     request: TurnRequest
@@ -79,18 +80,25 @@ def run_turns(kernel: Kernel, *, tenant_id: UUID, conversation_id: UUID) -> int:
             claim = _claim_next(kernel, work, conversation_id)
         if claim is None:
             return ended
-        try:
-            reply = runner_for(kernel, tenant_id, claim.agent).answer(claim.request)
-        except PatchbayError as error:
-            _record_failure(kernel, tenant_id, claim, error)
-        except Exception as error:
-            logger.exception("turns.turn.crashed")
-            _record_failure(kernel, tenant_id, claim, error)
-        else:
-            _finish(kernel, tenant_id, claim, reply)
+        with bind_context(tenant_id=tenant_id, trace_id=claim.trace_id):
+            _run(kernel, tenant_id, claim)
     with kernel.unit_of_work(tenant_id) as work:
         work.wake("run_turn", conversation_id)
     return TURNS_PER_JOB
+
+
+def _run(kernel: Kernel, tenant_id: UUID, claim: _Claim) -> None:
+    try:
+        reply = runner_for(kernel, tenant_id, claim.agent).answer(claim.request)
+    except PatchbayError as error:
+        logger.info("turns.turn.failed", code=error.code)
+        _record_failure(kernel, tenant_id, claim, error)
+    except Exception as error:
+        logger.exception("turns.turn.crashed")
+        _record_failure(kernel, tenant_id, claim, error)
+    else:
+        _finish(kernel, tenant_id, claim, reply)
+        logger.info("turns.turn.ended", runner=reply.runner, hands_over=reply.hand_over)
 
 
 def _why_silent(conversation: Conversation, agent: Agent) -> str:
@@ -126,7 +134,7 @@ def _claim_next(kernel: Kernel, work: UnitOfWork, conversation_id: UUID) -> _Cla
     turn.state = TurnState.RUNNING
     turn.attempt += 1
     turn.started_at = now
-    return _Claim(turn.id, token, agent, _request(work, agent, conversation, message))
+    return _Claim(turn.id, turn.trace_id, token, agent, _request(work, agent, conversation, message))
 
 
 def _request(work: UnitOfWork, agent: Agent, conversation: Conversation, message: Message) -> TurnRequest:

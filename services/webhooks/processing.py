@@ -1,6 +1,5 @@
 """From a stored delivery to its effects: events, routing with a reason, contact, conversation, message, turn."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from services.kernel.errors import PatchbayError
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.kernel.leases import in_seconds
+from services.kernel.log import bind_context, get_logger
 from services.provider_kit.contract import (
     ConnectionRevoked,
     ConsentChanged,
@@ -29,7 +29,7 @@ from services.sending import apply_receipt, record_consent
 from services.turns import add_turn
 from services.webhooks import repository
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +53,36 @@ class _Effect:
 def process_delivery(kernel: Kernel, *, tenant_id: UUID, delivery_id: UUID) -> None:
     """Give a delivery its effects, all in one transaction. Running it twice does no harm."""
     token = new_id()
-    if not _claim(kernel, tenant_id, delivery_id, token):
+    claim = _claim(kernel, tenant_id, delivery_id, token)
+    if claim is None:
         return
-    try:
-        _take_effect(kernel, tenant_id, delivery_id, token)
-    except PatchbayError as error:
-        _record_failure(kernel, tenant_id, delivery_id, token, error)
-    except Exception as error:
-        logger.exception("webhooks.delivery.crashed")
-        _record_failure(kernel, tenant_id, delivery_id, token, error)
+    with bind_context(tenant_id=tenant_id, trace_id=claim.trace_id, connection_id=claim.connection_id):
+        try:
+            _take_effect(kernel, tenant_id, delivery_id, token)
+        except PatchbayError as error:
+            logger.info("webhooks.delivery.failed", code=error.code)
+            _record_failure(kernel, tenant_id, delivery_id, token, error)
+        except Exception as error:
+            logger.exception("webhooks.delivery.crashed")
+            _record_failure(kernel, tenant_id, delivery_id, token, error)
 
 
-def _claim(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID) -> bool:
+def _claim(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID) -> WebhookDelivery | None:
     """Lease the delivery in a transaction of its own, so that an attempt counts even if it kills the worker."""
     with kernel.unit_of_work(tenant_id) as work:
         delivery = repository.lock_processable(work, delivery_id)
         if delivery is None:
-            return False
+            return None
         now = kernel.clock.now()
         delivery.started_at = delivery.started_at or now
         if delivery.attempt >= kernel.settings.max_attempts:
             _end(work, delivery, DeliveryState.DEAD, "Each attempt was cut off before it ended", now)
-            return False
+            return None
         delivery.state = DeliveryState.PROCESSING
         delivery.attempt += 1
         delivery.lease_token = token
         delivery.lease_until = in_seconds(kernel.settings.lease_seconds)
-        return True
+        return delivery
 
 
 def _take_effect(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID) -> None:
@@ -93,7 +96,9 @@ def _take_effect(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID
         connections.note_event(work, connection, now=scene.now)
         changed = any(effect.changed for effect in effects)
         reason = "; ".join(effect.reason for effect in effects) or "Nothing in it concerns Patchbay"
-        _end(work, delivery, DeliveryState.PROCESSED if changed else DeliveryState.IGNORED, reason, scene.now)
+        state = DeliveryState.PROCESSED if changed else DeliveryState.IGNORED
+        _end(work, delivery, state, reason, scene.now)
+    logger.info("webhooks.delivery.ended", state=state.value)
 
 
 def _parse(kernel: Kernel, connection: Connection, delivery: WebhookDelivery) -> list[InboundEvent]:
