@@ -22,8 +22,15 @@ _STYLE = """
 @media (max-width: 420px) { .gate { align-content: start; padding-top: 32px } .gate .card { padding: 20px 16px } }
 """
 
-# A tab keeps its page state on the server under this token; whoever signs in or out must not inherit it.
-_FRESH_TAB = 'try { sessionStorage.removeItem("token") } catch (blocked) {}'
+# First, the theme before the first paint: Reflex keeps the choice under "theme". Then a fresh tab: Reflex keeps its
+# state on the server under "token", and whoever signs in or out must not inherit it. Storage may be blocked.
+_SCRIPT = """
+let theme = "system"
+try { theme = localStorage.getItem("theme") || theme; sessionStorage.removeItem("token") } catch (blocked) {}
+const dark = theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches)
+document.documentElement.classList.add(dark ? "dark" : "light")
+document.documentElement.style.colorScheme = dark ? "dark" : "light"
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +157,9 @@ def _page(*, title: str, lead: str, body: str, foot: str, status: int) -> HTMLRe
 <meta name="color-scheme" content="light dark">
 <title>{escape(title)} · Patchbay</title>
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
-<script src="/patchbay.js"></script>
+<script nonce="{nonce}">{_SCRIPT}</script>
 <link rel="stylesheet" href="/patchbay.css">
 <style nonce="{nonce}">{_STYLE}</style>
-<script nonce="{nonce}">{_FRESH_TAB}</script>
 </head>
 <body>
 <main class="gate">
@@ -176,7 +182,7 @@ def _page(*, title: str, lead: str, body: str, foot: str, status: int) -> HTMLRe
 def _headers(nonce: str) -> dict[str, str]:
     policy = (
         "default-src 'none'; "
-        f"script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
+        f"script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
         "img-src 'self' data:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     return {

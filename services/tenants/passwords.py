@@ -40,7 +40,7 @@ def check_password(password: Secret, *, guessable: tuple[str, ...] = ()) -> None
     text = _normalize(password)
     if len(text) < MIN_CHARACTERS:
         raise _refuse(
-            f"Use at least {MIN_CHARACTERS} characters; this one has {len(text)}. Four unrelated words do well.",
+            f"Use at least {MIN_CHARACTERS} characters; this one has {len(text)}.",
             code="password_too_short",
         )
     if len(text) > MAX_CHARACTERS:
