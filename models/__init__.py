@@ -4,14 +4,18 @@ from models.agent import Agent, AgentStatus, PlaybookEntry
 from models.audit import AuditEntry
 from models.base import Base, TenantRow, WorkRow
 from models.connection import (
+    CauseClass,
     Connection,
     ConnectionCheck,
     ConnectionStatus,
+    ConnectionTransition,
     Credential,
     DataKey,
+    DataKeyState,
     OAuthAttempt,
     OptOut,
     PhoneNumber,
+    ProviderApp,
 )
 from models.conversation import (
     Author,
@@ -23,6 +27,8 @@ from models.conversation import (
     Message,
     MessageState,
 )
+from models.health import HealthFinding, NoticeTarget
+from models.keys import KeyHolder, KeyRotation, RotationState
 from models.tenant import ApiKey, LinkPurpose, Membership, OneTimeLink, Role, Tenant, User, WebSession
 from models.turn import FailedAttempt, Turn, TurnState
 from models.webhook import DeliveryState, WebhookDelivery, WebhookEndpoint, WebhookRefusal
@@ -36,28 +42,37 @@ __all__ = [
     "AuditEntry",
     "Author",
     "Base",
+    "CauseClass",
     "Connection",
     "ConnectionCheck",
     "ConnectionStatus",
+    "ConnectionTransition",
     "Contact",
     "ContactIdentity",
     "Conversation",
     "ConversationState",
     "Credential",
     "DataKey",
+    "DataKeyState",
     "DeliveryState",
     "Direction",
     "FailedAttempt",
+    "HealthFinding",
+    "KeyHolder",
+    "KeyRotation",
     "LinkPurpose",
     "Membership",
     "Message",
     "MessageState",
+    "NoticeTarget",
     "OAuthAttempt",
     "OneTimeLink",
     "OptOut",
     "PhoneNumber",
     "PlaybookEntry",
+    "ProviderApp",
     "Role",
+    "RotationState",
     "Tenant",
     "TenantRow",
     "Turn",

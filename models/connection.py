@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Column, Index, LargeBinary
+from sqlalchemy import Column, Index, LargeBinary, text
 from sqlmodel import Field
 
 from models.base import TenantRow, enum_column, json_column, reference, time_column
@@ -15,9 +15,22 @@ class ConnectionStatus(StrEnum):
 
     PENDING = "pending"
     ACTIVE = "active"
+    DEGRADED = "degraded"
+    """Works, but the last calls failed for a cause that may pass: provider down, rate limit."""
     NEEDS_REAUTH = "needs_reauth"
-    DISABLED = "disabled"
-    REVOKED = "revoked"
+    PAUSED = "paused"
+    DISCONNECTED = "disconnected"
+
+
+class CauseClass(StrEnum):
+    """What kind of trouble a connection has; decides who can repair it and how."""
+
+    NONE = "none"
+    AUTHORISATION = "authorisation"
+    PERMISSION = "permission"
+    PROVIDER_DOWN = "provider_down"
+    RATE_LIMIT = "rate_limit"
+    CONFIGURATION = "configuration"
 
 
 class Connection(TenantRow, table=True):
@@ -25,7 +38,14 @@ class Connection(TenantRow, table=True):
 
     __table_args__ = (
         reference("agent_id", "agent"),
+        reference("provider_app_id", "provider_app"),
         Index("ix_connection_agent", "tenant_id", "agent_id"),
+        Index(
+            "ix_connection_refresh_due",
+            "refresh_due_at",
+            postgresql_where=text("refresh_due_at IS NOT NULL AND status IN ('active', 'degraded')"),
+        ),
+        Index("ix_connection_check_due", "next_check_at"),
         Index("ix_connection_account", "provider", "external_account_id"),
     )
 
@@ -33,10 +53,14 @@ class Connection(TenantRow, table=True):
     agent_id: UUID | None = None
     """The agent it belongs to; none for the whole tenant."""
     status: ConnectionStatus = Field(sa_column=enum_column(ConnectionStatus, "status"))
+    cause: CauseClass = Field(default=CauseClass.NONE, sa_column=enum_column(CauseClass, "cause"))
+    """Why it is not simply active."""
     auth_scheme: str
     """Id of the auth scheme it was connected with."""
     uses_operator_app: bool = False
     """Whether webhooks are signed with the operator's app's secret."""
+    provider_app_id: UUID | None = None
+    """The tenant's own app it was connected through, if any."""
     external_account_id: str = ""
     external_account_name: str = ""
     scopes: list[str] = Field(default_factory=list, sa_column=json_column("scopes"))
@@ -49,6 +73,55 @@ class Connection(TenantRow, table=True):
     last_error_at: datetime | None = Field(default=None, sa_column=time_column("last_error_at", nullable=True))
     last_error: str = ""
     error_count: int = 0
+    token_expires_at: datetime | None = Field(default=None, sa_column=time_column("token_expires_at", nullable=True))
+    """When the access token ends; none if it does not."""
+    refresh_due_at: datetime | None = Field(default=None, sa_column=time_column("refresh_due_at", nullable=True))
+    """When it is to be refreshed, well before it ends; none if there is nothing to refresh."""
+    refreshed_at: datetime | None = Field(default=None, sa_column=time_column("refreshed_at", nullable=True))
+    next_check_at: datetime | None = Field(default=None, sa_column=time_column("next_check_at", nullable=True))
+    """When the hourly check is due."""
+    lease_until: datetime | None = Field(default=None, sa_column=time_column("lease_until", nullable=True))
+    """Held by whoever refreshes, checks or disconnects: one at a time."""
+    lease_token: UUID | None = None
+    created_at: datetime = Field(sa_column=time_column("created_at"))
+    updated_at: datetime = Field(sa_column=time_column("updated_at"))
+
+
+class ConnectionTransition(TenantRow, table=True):
+    """One change of a connection's status: who or what caused it, and why."""
+
+    __tablename__ = "connection_transition"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        reference("connection_id", "connection"),
+        Index("ix_connection_transition_connection", "tenant_id", "connection_id", "id"),
+    )
+
+    connection_id: UUID
+    from_status: str
+    to_status: str
+    cause: str
+    reason: str
+    """In words, for the history of the connection."""
+    actor_kind: str
+    actor_label: str
+    created_at: datetime = Field(sa_column=time_column("created_at"))
+
+
+class ProviderApp(TenantRow, table=True):
+    """An app that the tenant registered at a provider itself: its own client id and secrets."""
+
+    __tablename__ = "provider_app"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("uq_provider_app_client", "tenant_id", "provider", "client_id", unique=True),)
+
+    provider: str
+    name: str
+    client_id: str
+    sealed_client_secret: bytes = Field(sa_column=Column("sealed_client_secret", LargeBinary, nullable=False))
+    sealed_signing_secret: bytes | None = Field(
+        default=None, sa_column=Column("sealed_signing_secret", LargeBinary, nullable=True)
+    )
+    manifest_version: int = 0
+    """Version of the app manifest it was created from; 0 if by hand."""
     created_at: datetime = Field(sa_column=time_column("created_at"))
     updated_at: datetime = Field(sa_column=time_column("updated_at"))
 
@@ -69,22 +142,41 @@ class Credential(TenantRow, table=True):
     updated_at: datetime = Field(sa_column=time_column("updated_at"))
 
 
+class DataKeyState(StrEnum):
+    """Where a data key stands in its rotation."""
+
+    PENDING = "pending"
+    """Opens; seals nothing yet, until every process knows it."""
+    PRIMARY = "primary"
+    DECRYPT_ONLY = "decrypt_only"
+    DESTROYED = "destroyed"
+
+
 class DataKey(TenantRow, table=True):
     """A tenant's data key, wrapped by the key-encryption key. Its id is the key id in every sealed value."""
 
     __tablename__ = "data_key"  # pyright: ignore[reportAssignmentType]
 
     wrapped: bytes = Field(sa_column=Column("wrapped", LargeBinary, nullable=False))
+    """Empty once destroyed."""
     kek_id: str
-    is_primary: bool = True
+    state: DataKeyState = Field(default=DataKeyState.PRIMARY, sa_column=enum_column(DataKeyState, "state"))
     created_at: datetime = Field(sa_column=time_column("created_at"))
+    promoted_at: datetime | None = Field(default=None, sa_column=time_column("promoted_at", nullable=True))
+    retired_at: datetime | None = Field(default=None, sa_column=time_column("retired_at", nullable=True))
+    destroyed_at: datetime | None = Field(default=None, sa_column=time_column("destroyed_at", nullable=True))
 
 
 class OAuthAttempt(TenantRow, table=True):
     """One walk to a provider's consent page and back. Single use, ten minutes, bound to a browser session."""
 
     __tablename__ = "oauth_attempt"  # pyright: ignore[reportAssignmentType]
-    __table_args__ = (reference("agent_id", "agent"), reference("session_id", "web_session"))
+    __table_args__ = (
+        reference("agent_id", "agent"),
+        reference("session_id", "web_session"),
+        reference("connection_id", "connection"),
+        reference("provider_app_id", "provider_app"),
+    )
 
     state_hash: str = Field(unique=True)
     session_id: UUID
@@ -92,6 +184,10 @@ class OAuthAttempt(TenantRow, table=True):
     agent_id: UUID | None = None
     scopes: list[str] = Field(default_factory=list, sa_column=json_column("scopes"))
     redirect_uri: str
+    connection_id: UUID | None = None
+    """The connection to repair; none for a new one."""
+    provider_app_id: UUID | None = None
+    """The tenant's own app, if consent is asked for it."""
     sealed_verifier: bytes = Field(sa_column=Column("sealed_verifier", LargeBinary, nullable=False))
     """PKCE code verifier, sealed in the vault."""
     created_at: datetime = Field(sa_column=time_column("created_at"))
@@ -111,6 +207,7 @@ class ConnectionCheck(TenantRow, table=True):
 
     connection_id: UUID
     succeeded: bool
+    cause: CauseClass = Field(default=CauseClass.NONE, sa_column=enum_column(CauseClass, "cause"))
     summary: str
     duration_ms: int
     created_at: datetime = Field(sa_column=time_column("created_at"))

@@ -50,7 +50,7 @@ def is_name_taken(work: UnitOfWork, name: str, *, except_agent_id: UUID) -> bool
 def list_agent_views(work: UnitOfWork, *, agent_id: UUID | None = None) -> tuple[AgentView, ...]:
     """Return agents by name, or one of them, with their counts, in one statement."""
     tenant_id = work.tenant_id
-    is_connected = col(Connection.status) != ConnectionStatus.REVOKED
+    is_connected = col(Connection.status) != ConnectionStatus.DISCONNECTED
     statement = (
         select(
             col(Agent.id),

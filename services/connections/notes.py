@@ -60,7 +60,7 @@ def note_revoked(work: UnitOfWork, connection: Connection, *, reason: str, now: 
         reason: why, in words; shown on the card.
         now: the time.
     """
-    if connection.status is ConnectionStatus.REVOKED:
+    if connection.status is ConnectionStatus.DISCONNECTED:
         return
     connection.last_error = reason
     connection.last_error_at = now
@@ -73,7 +73,7 @@ def end(work: UnitOfWork, connection: Connection, *, actor: Actor, action: str, 
     where = {"tenant_id": work.tenant_id, "connection_id": connection.id}
     repository.delete_credentials(work.session, **where)
     repository.release_numbers(work.session, **where, now=now)
-    connection.status = ConnectionStatus.REVOKED
+    connection.status = ConnectionStatus.DISCONNECTED
     connection.updated_at = now
     work.session.add(connection)
     work.session.flush()

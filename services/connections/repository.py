@@ -22,7 +22,7 @@ from models import (
 )
 
 _MAX_CANDIDATES = 100
-IN_USE = (ConnectionStatus.ACTIVE, ConnectionStatus.DISABLED)
+IN_USE = (ConnectionStatus.ACTIVE, ConnectionStatus.PAUSED)
 """Statuses in which the account counts as connected; the others are repaired by connecting it again."""
 
 
@@ -95,7 +95,7 @@ def count_connections(session: Session, *, tenant_id: UUID, agent_id: UUID | Non
     """Return provider → number of connections that are not revoked."""
     statement = (
         select(col(Connection.provider), func.count())
-        .where(col(Connection.tenant_id) == tenant_id, col(Connection.status) != ConnectionStatus.REVOKED)
+        .where(col(Connection.tenant_id) == tenant_id, col(Connection.status) != ConnectionStatus.DISCONNECTED)
         .group_by(col(Connection.provider))
     )
     if agent_id is not None:

@@ -199,7 +199,7 @@ def disconnect(kernel: Kernel, *, actor: Actor, connection_id: UUID) -> Connecti
     with kernel.unit_of_work(actor.tenant_id) as work:
         connection = _get(work, connection_id, for_update=True)
         repository.delete_endpoints(work.session, tenant_id=actor.tenant_id, connection_id=connection_id)
-        if connection.status is not ConnectionStatus.REVOKED:
+        if connection.status is not ConnectionStatus.DISCONNECTED:
             end(work, connection, actor=actor, action="connection.disconnected", now=kernel.clock.now())
         return _view(kernel, work, connection_id)
 
@@ -337,7 +337,7 @@ def _get(work: UnitOfWork, connection_id: UUID, *, for_update: bool = False) -> 
 
 def _get_open(work: UnitOfWork, connection_id: UUID, *, for_update: bool = False) -> Connection:
     connection = _get(work, connection_id, for_update=for_update)
-    if connection.status is ConnectionStatus.REVOKED:
+    if connection.status is ConnectionStatus.DISCONNECTED:
         raise Conflict("This connection is disconnected. Connect the account again first.", code="disconnected")
     return connection
 

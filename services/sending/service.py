@@ -109,7 +109,7 @@ def _claim(kernel: Kernel, work: UnitOfWork, message_id: UUID) -> _Claim | None:
 
 def _is_stopped(work: UnitOfWork, message: Message, connection: Connection, *, sender: str, is_ambiguous: bool) -> bool:
     """Settle a message that must not leave now: disconnected, opted out, or waiting for a repair."""
-    is_gone = connection.status in (ConnectionStatus.REVOKED, ConnectionStatus.DISABLED)
+    is_gone = connection.status in (ConnectionStatus.DISCONNECTED, ConnectionStatus.PAUSED)
     if is_gone and is_ambiguous:
         _end(work, message, MessageState.UNKNOWN, "disconnected", "The connection was disconnected during the attempt.")
     elif is_gone:

@@ -165,7 +165,7 @@ def count_things(session: Session, *, tenant_id: UUID) -> Counts:
         .select_from(Connection)
         .where(
             col(Connection.tenant_id) == tenant_id,
-            col(Connection.status).not_in([ConnectionStatus.REVOKED, ConnectionStatus.PENDING]),
+            col(Connection.status).not_in([ConnectionStatus.DISCONNECTED, ConnectionStatus.PENDING]),
         )
     ).one()
     waiting = session.exec(

@@ -4,14 +4,14 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from models import DataKey
+from models import DataKey, DataKeyState
 
 
 def find_primary_key(session: Session, *, tenant_id: UUID) -> DataKey | None:
     """Return the key that new secrets are sealed with."""
     statement = (
         select(DataKey)
-        .where(col(DataKey.tenant_id) == tenant_id, col(DataKey.is_primary))
+        .where(col(DataKey.tenant_id) == tenant_id, col(DataKey.state) == DataKeyState.PRIMARY)
         .order_by(col(DataKey.id).desc())
         .limit(1)
     )

@@ -200,7 +200,7 @@ def build_cards(
         offered = [provider for provider in providers if provider.category == slot]
         for provider in sorted(offered, key=lambda item: item.name):
             found = [item for item in connections if item.provider == provider.slug and _concerns(item, agent_id)]
-            open_ones = [item for item in found if item.status != "revoked"]
+            open_ones = [item for item in found if item.status != "disconnected"]
             if open_ones:
                 cards += [_connected(provider, item, agent_id=agent_id, agent_name=agent_name) for item in open_ones]
             else:

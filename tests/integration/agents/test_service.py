@@ -205,7 +205,7 @@ def test_list_counts_in_one_statement(kernel: Kernel, owner: Actor, agent: Agent
         create_agent(kernel, actor=owner, form=AgentForm(name=name))
     with kernel.unit_of_work(owner.tenant_id) as work:
         connection = add_connection(work, agent_id=agent.id)
-        add_connection(work, agent_id=agent.id, status=ConnectionStatus.REVOKED)
+        add_connection(work, agent_id=agent.id, status=ConnectionStatus.DISCONNECTED)
         add_answered_conversation(work, agent_id=agent.id, connection_id=connection.id, clock=clock)
         clock.advance(timedelta(minutes=5))
         add_answered_conversation(work, agent_id=agent.id, connection_id=connection.id, clock=clock)
@@ -244,7 +244,7 @@ def test_agent_that_contacts_can_reach_is_not_deleted(kernel: Kernel, owner: Act
         delete_agent(kernel, actor=owner, agent_id=agent.id)
 
     with kernel.unit_of_work(owner.tenant_id) as work:
-        own.status, number.agent_id = ConnectionStatus.REVOKED, None
+        own.status, number.agent_id = ConnectionStatus.DISCONNECTED, None
         work.session.add_all([own, number])
     delete_agent(kernel, actor=owner, agent_id=agent.id)
 

@@ -295,7 +295,7 @@ def test_disconnecting_forgets_the_secrets_and_closes_the_address(
         kernel, actor=owner.actor, connection_id=view.id, number_id=view.numbers[0].id, agent_id=agent_id
     )
     after = connections.disconnect(kernel, actor=owner.actor, connection_id=view.id)
-    assert (after.status, after.webhook_urls, after.credential_hints) == ("revoked", (), ())
+    assert (after.status, after.webhook_urls, after.credential_hints) == ("disconnected", (), ())
     assert {number.agent_id for number in after.numbers} == {None}
     assert count_rows(kernel, "credential") == count_rows(kernel, "webhook_endpoint") == 0
     assert connections.disconnect(kernel, actor=owner.actor, connection_id=view.id) == after
@@ -351,7 +351,7 @@ def test_a_workers_old_copy_does_not_revive_a_disconnected_connection(
         connections.note_success(work, stale)
         connections.note_event(work, stale, now=clock.now())
     after = load(kernel, owner.actor, view.id)
-    assert after.status is ConnectionStatus.REVOKED
+    assert after.status is ConnectionStatus.DISCONNECTED
     assert after.last_event_at == clock.now()
 
 
@@ -365,7 +365,7 @@ def test_a_connection_that_the_provider_ended_is_over(
         connections.note_revoked(work, row, reason="The app was uninstalled in Slack.", now=clock.now())
         connections.note_revoked(work, row, reason="Slack revoked the token.", now=clock.now())
     after = connections.get_connection(kernel, actor=owner.actor, connection_id=view.id)
-    assert (after.status, after.last_error) == ("revoked", "The app was uninstalled in Slack.")
+    assert (after.status, after.last_error) == ("disconnected", "The app was uninstalled in Slack.")
     assert count_rows(kernel, "credential") == 0
     assert audit_actions(kernel, owner.actor)[1:] == ["connection.revoked"]
 

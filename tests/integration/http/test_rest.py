@@ -111,7 +111,7 @@ def test_connection_names_its_addresses_and_takes_messages(api: TestClient, line
     assert api.post(f"{here}/close").json()["state"] == "closed"
 
     ended = api.post(f"{path}/disconnect").json()
-    assert (ended["status"], ended["webhook_urls"], ended["credential_hints"]) == ("revoked", [], [])
+    assert (ended["status"], ended["webhook_urls"], ended["credential_hints"]) == ("disconnected", [], [])
     assert api.get(here).status_code == 200
 
 

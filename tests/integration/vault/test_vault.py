@@ -61,8 +61,8 @@ def test_a_data_key_copied_to_another_tenant_does_not_unwrap(kernel: Kernel) -> 
     with kernel.unscoped_session("test plays an intruder with write access") as session:
         session.connection().execute(
             text(
-                "INSERT INTO data_key (tenant_id, id, wrapped, kek_id, is_primary, created_at)"
-                " SELECT :to, id, wrapped, kek_id, false, created_at FROM data_key WHERE tenant_id = :source"
+                "INSERT INTO data_key (tenant_id, id, wrapped, kek_id, state, created_at)"
+                " SELECT :to, id, wrapped, kek_id, 'decrypt_only', created_at FROM data_key WHERE tenant_id = :source"
             ),
             {"to": second, "source": first},
         )
