@@ -3,21 +3,24 @@
 A provider is a folder ``services/providers/<slug>``. ``manifest.py`` holds ``MANIFEST``; every other file is
 a capability, named after it; an absent file is an absent capability:
 
-=================  ====================================  =================================
-file               capability                            what the module must hold
-=================  ====================================  =================================
-``client.py``      every provider has it                 :class:`ClientModule`
-``webhooks.py``    ``Capability.WEBHOOKS``               :class:`WebhooksModule`
-``messaging.py``   ``Capability.MESSAGING``              :class:`MessagingModule`
-``channels.py``    ``Capability.CHANNELS``               :class:`ChannelsModule`
-``directory.py``   ``Capability.DIRECTORY``              :class:`DirectoryModule`
-``oauth.py``       an ``OAuth2`` auth scheme             :class:`OAuthModule`
-=================  ====================================  =================================
+===================  ====================================  =================================
+file                 capability                            what the module must hold
+===================  ====================================  =================================
+``client.py``        every provider has it                 :class:`ClientModule`
+``webhooks.py``      ``Capability.WEBHOOKS``               :class:`WebhooksModule`
+``messaging.py``     ``Capability.MESSAGING``              :class:`MessagingModule`
+``channels.py``      ``Capability.CHANNELS``               :class:`ChannelsModule`
+``directory.py``     ``Capability.DIRECTORY``              :class:`DirectoryModule`
+``app_manifest.py``  ``Capability.APP_MANIFEST``           :class:`AppManifestModule`
+``oauth.py``         an ``OAuth2`` auth scheme             :class:`OAuthModule`, and
+                                                           :class:`RefreshModule` if tokens
+                                                           are renewed
+===================  ====================================  =================================
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
@@ -34,6 +37,7 @@ class Capability(StrEnum):
     MESSAGING = "messaging"
     CHANNELS = "channels"
     DIRECTORY = "directory"
+    APP_MANIFEST = "app_manifest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +156,19 @@ class TokenGrant:
     account: ExternalAccount
     secrets: Mapping[str, Secret]
     expires_at: datetime | None = None
+    expires_in: timedelta | None = None
+    """The other way providers say it, counted from the request; None if the token lives until it is revoked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshedToken:
+    """What a provider handed over for a refresh token."""
+
+    secrets: Mapping[str, Secret]
+    """New values by the credentials' names; a credential that is not named stays as it is (RFC 6749 §6)."""
+    expires_in: timedelta | None = None
+    scopes: tuple[str, ...] = ()
+    """What is granted now; empty if the answer does not say."""
 
 
 class OAuthModule(Protocol):
@@ -163,6 +180,66 @@ class OAuthModule(Protocol):
         Raises:
             Refused: the answer lacks what we need.
         """
+        ...
+
+
+class RefreshModule(OAuthModule, Protocol):
+    """``oauth.py`` of a provider whose tokens are renewed."""
+
+    def read_refresh(self, token: Mapping[str, Any]) -> RefreshedToken:
+        """Turn the decoded answer to a refresh token into the next token.
+
+        Refusals with an HTTP error status (RFC 6749 §5.2) never get here; those that come with status 200 do.
+
+        Raises:
+            NeedsReauth: the provider does not accept the refresh token any more.
+            RetryLater: the provider cannot answer now.
+            Refused: the answer lacks what we need, or the app is refused.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppManifestRequest:
+    """What an app at a provider is made for."""
+
+    name: str
+    """What people there will call the agent."""
+    redirect_url: str
+    webhook_urls: Mapping[str, str]
+    """Webhook kind → our address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppManifestPart:
+    """One thing that an app asks for or listens to, and why."""
+
+    kind: str
+    """``scope``, ``event``, ``setting``"""
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppManifest:
+    """An app's description in the provider's own format."""
+
+    version: int
+    document: Mapping[str, Any]
+    """What to paste at the provider, as JSON."""
+    create_url: str
+    """The provider's page for new apps, filled in."""
+
+
+class AppManifestModule(Protocol):
+    """``app_manifest.py``: describes the app that a tenant registers for itself."""
+
+    def build_app_manifest(self, request: AppManifestRequest) -> AppManifest:
+        """Return the newest manifest for these addresses."""
+        ...
+
+    def list_parts(self, version: int) -> Sequence[AppManifestPart]:
+        """Return what the app of a version asks for; nothing for a version that never was."""
         ...
 
 

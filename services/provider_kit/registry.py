@@ -12,6 +12,7 @@ from typing import Literal, cast, overload
 
 from services.kernel.errors import ConfigurationError, NotFound
 from services.provider_kit.contract import (
+    AppManifestModule,
     Capability,
     ChannelsModule,
     ClientModule,
@@ -19,6 +20,7 @@ from services.provider_kit.contract import (
     MessagingModule,
     OAuthModule,
     ProviderManifest,
+    RefreshModule,
     WebhooksModule,
 )
 
@@ -64,6 +66,18 @@ def oauth(slug: str) -> OAuthModule:
     return cast(OAuthModule, _module(slug, "oauth"))
 
 
+def refresh(slug: str) -> RefreshModule:
+    """Return the ``oauth`` module of a provider whose tokens are renewed.
+
+    Raises:
+        NotFound: no such provider, or its tokens are not renewed.
+    """
+    manifest = get_manifest(slug)
+    if manifest.oauth is None or not manifest.oauth.refresh:
+        raise NotFound(f"{manifest.name}'s access is not renewed.", code="no_refresh", provider=slug)
+    return cast(RefreshModule, _module(slug, "oauth"))
+
+
 @overload
 def load(slug: str, capability: Literal[Capability.WEBHOOKS]) -> WebhooksModule: ...
 @overload
@@ -72,6 +86,8 @@ def load(slug: str, capability: Literal[Capability.MESSAGING]) -> MessagingModul
 def load(slug: str, capability: Literal[Capability.CHANNELS]) -> ChannelsModule: ...
 @overload
 def load(slug: str, capability: Literal[Capability.DIRECTORY]) -> DirectoryModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.APP_MANIFEST]) -> AppManifestModule: ...
 def load(slug: str, capability: Capability) -> object:
     """Return the module that holds a provider's capability.
 
@@ -102,6 +118,11 @@ def channels(slug: str) -> ChannelsModule:
 def directory(slug: str) -> DirectoryModule:
     """Return a provider's ``directory`` module; see :func:`load`."""
     return load(slug, Capability.DIRECTORY)
+
+
+def app_manifest(slug: str) -> AppManifestModule:
+    """Return a provider's ``app_manifest`` module; see :func:`load`."""
+    return load(slug, Capability.APP_MANIFEST)
 
 
 def read_setup(slug: str) -> str:

@@ -13,12 +13,14 @@ import pytest
 from services.provider_kit import registry
 from services.provider_kit.auth import Pasted
 from services.provider_kit.contract import (
+    AppManifestModule,
     Capability,
     ChannelsModule,
     ClientModule,
     DirectoryModule,
     MessagingModule,
     OAuthModule,
+    RefreshModule,
     WebhooksModule,
 )
 from services.provider_kit.fields import FieldKind, FieldValues, validate
@@ -33,6 +35,7 @@ PROTOCOLS: dict[str, type] = {
     "messaging": MessagingModule,
     "channels": ChannelsModule,
     "directory": DirectoryModule,
+    "app_manifest": AppManifestModule,
     "oauth": OAuthModule,
 }
 QUALITY_RULES = {
@@ -83,6 +86,17 @@ def test_modules_hold_what_their_protocol_asks_for(slug: str) -> None:
             held = getattr(module, name, None)
             assert inspect.isfunction(held), f"{part}.py lacks {name}()"
             assert _parameters(held) == _parameters(promised)[1:], f"{part}.{name}() takes other parameters"
+
+
+@every_provider
+def test_tokens_that_expire_can_be_renewed(slug: str) -> None:
+    scheme = registry.get_manifest(slug).oauth
+    reads_refresh = scheme is not None and hasattr(registry.oauth(slug), "read_refresh")
+
+    assert reads_refresh == (scheme is not None and scheme.refresh)
+    if scheme is not None and scheme.refresh:
+        promised = dict(inspect.getmembers(RefreshModule, inspect.isfunction))["read_refresh"]
+        assert _parameters(registry.refresh(slug).read_refresh) == _parameters(promised)[1:]
 
 
 @every_provider
