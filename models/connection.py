@@ -16,7 +16,7 @@ class ConnectionStatus(StrEnum):
     PENDING = "pending"
     ACTIVE = "active"
     DEGRADED = "degraded"
-    """Works, but the last calls failed for a cause that may pass: provider down, rate limit."""
+    """Works, but not as it should: the last calls failed for a cause that may pass, or a right is missing."""
     NEEDS_REAUTH = "needs_reauth"
     PAUSED = "paused"
     DISCONNECTED = "disconnected"
@@ -33,6 +33,16 @@ class CauseClass(StrEnum):
     CONFIGURATION = "configuration"
 
 
+class Ending(StrEnum):
+    """What a disconnect that is under way still has to do; the sweeper finishes one that was cut off."""
+
+    NONE = "none"
+    KEEP_HISTORY = "keep_history"
+    DELETE_HISTORY = "delete_history"
+    DELETE_ALL = "delete_all"
+    """The connection's own row too."""
+
+
 class Connection(TenantRow, table=True):
     """A tenant's authorised link to one external account of one provider."""
 
@@ -46,6 +56,7 @@ class Connection(TenantRow, table=True):
             postgresql_where=text("refresh_due_at IS NOT NULL AND status IN ('active', 'degraded')"),
         ),
         Index("ix_connection_check_due", "next_check_at"),
+        Index("ix_connection_ending", "id", postgresql_where=text("ending <> 'none'")),
         Index("ix_connection_account", "provider", "external_account_id"),
     )
 
@@ -81,8 +92,9 @@ class Connection(TenantRow, table=True):
     next_check_at: datetime | None = Field(default=None, sa_column=time_column("next_check_at", nullable=True))
     """When the hourly check is due."""
     lease_until: datetime | None = Field(default=None, sa_column=time_column("lease_until", nullable=True))
-    """Held by whoever refreshes, checks or disconnects: one at a time."""
+    """Held by whoever refreshes or disconnects: one at a time."""
     lease_token: UUID | None = None
+    ending: Ending = Field(default=Ending.NONE, sa_column=enum_column(Ending, "ending"))
     created_at: datetime = Field(sa_column=time_column("created_at"))
     updated_at: datetime = Field(sa_column=time_column("updated_at"))
 
@@ -149,6 +161,8 @@ class DataKeyState(StrEnum):
     """Opens; seals nothing yet, until every process knows it."""
     PRIMARY = "primary"
     DECRYPT_ONLY = "decrypt_only"
+    RETIRED = "retired"
+    """Opens nothing any more; kept for the way back, and for backups."""
     DESTROYED = "destroyed"
 
 
@@ -209,7 +223,8 @@ class ConnectionCheck(TenantRow, table=True):
     succeeded: bool
     cause: CauseClass = Field(default=CauseClass.NONE, sa_column=enum_column(CauseClass, "cause"))
     summary: str
-    duration_ms: int
+    duration_ms: int | None = None
+    """None while it runs, and for good if it was cut off."""
     created_at: datetime = Field(sa_column=time_column("created_at"))
 
 

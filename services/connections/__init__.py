@@ -1,6 +1,7 @@
 """Connections: connect, test, disconnect, and keep their state true."""
 
 from services.connections.catalogue import available_providers
+from services.connections.causes import cause_of
 from services.connections.clients import (
     find_connections_for_account,
     find_operator_app,
@@ -11,8 +12,10 @@ from services.connections.clients import (
     webhook_url,
     webhook_urls,
 )
+from services.connections.life import WORKING, change_status
 from services.connections.notes import note_event, note_failure, note_revoked, note_success
 from services.connections.oauth import begin_oauth, callback_url, finish_oauth, refusal_message
+from services.connections.repository import RECEIVING, WAITS_FOR_CONNECTION
 from services.connections.service import (
     assign_number,
     connect_with_keys,
@@ -37,6 +40,9 @@ from services.connections.views import (
 )
 
 __all__ = [
+    "RECEIVING",
+    "WAITS_FOR_CONNECTION",
+    "WORKING",
     "CheckView",
     "ConnectionView",
     "CredentialHint",
@@ -52,6 +58,8 @@ __all__ = [
     "available_providers",
     "begin_oauth",
     "callback_url",
+    "cause_of",
+    "change_status",
     "connect_with_keys",
     "disconnect",
     "find_connections_for_account",

@@ -5,37 +5,87 @@ The statements change only what they mean to: a worker may hold a copy of the ro
 
 from datetime import datetime, timedelta
 
-from models import Connection, ConnectionStatus
-from services import audit
+from models import CauseClass, Connection, ConnectionStatus
 from services.connections import repository
+from services.connections.causes import cause_of
+from services.connections.ending import end
+from services.connections.life import change_status
 from services.kernel.db import UnitOfWork
-from services.kernel.errors import NeedsReauth, PatchbayError
+from services.kernel.errors import PatchbayError
 from services.provider_kit import registry
-from services.tenants import Actor, system_actor
+from services.tenants import system_actor
 
 _EVENT_STEP = timedelta(seconds=1)
 """How exactly the last event's time is kept; finer would make a burst queue up for one row."""
+_PATIENCE = 2
+"""How many calls in a row fail, for a cause that may pass, before the connection counts as degraded."""
 
 
-def note_failure(work: UnitOfWork, connection: Connection, error: PatchbayError, *, now: datetime) -> None:
-    """Count a failed call; a refused credential makes the connection ``needs_reauth``."""
-    repository.count_failure(
-        work.session,
-        tenant_id=work.tenant_id,
-        connection_id=connection.id,
-        message=error.message,
-        needs_reauth=isinstance(error, NeedsReauth),
-        now=now,
+def note_failure(
+    work: UnitOfWork, connection: Connection, error: PatchbayError, *, now: datetime, is_check: bool = False
+) -> CauseClass:
+    """Count a failed call, and change the status if its cause asks for that.
+
+    A refused credential makes the connection ``needs_reauth`` at once, a missing right ``degraded`` at once, a
+    provider that is away or asks us to slow down ``degraded`` when it happens twice in a row. Whatever else is refused
+    says something about the connection only if it refused a check; it is counted and shown otherwise.
+
+    Args:
+        work: the unit of work that records the failure.
+        connection: which one.
+        error: what the call raised.
+        now: the time.
+        is_check: whether the call was made to prove the connection.
+
+    Returns:
+        The error's class of cause.
+    """
+    cause = cause_of(error)
+    tells = is_check or cause is not CauseClass.CONFIGURATION
+    count = repository.count_failure(
+        work.session, tenant_id=work.tenant_id, connection_id=connection.id, message=error.message, now=now
     )
     work.notify("connection", connection.id)
+    row = repository.find_connection(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
+    to = _status_after(row, cause, failures=count) if row and tells else None
+    if row and to:
+        actor = system_actor(work.tenant_id, registry.get_manifest(row.provider).name)
+        change_status(work, row, to=to, cause=cause, reason=error.message, actor=actor, now=now)
+    return cause
 
 
-def note_success(work: UnitOfWork, connection: Connection) -> None:
-    """End a row of failures; writes nothing if there was none."""
-    if not connection.error_count and connection.status is not ConnectionStatus.NEEDS_REAUTH:
+def note_success(work: UnitOfWork, connection: Connection, *, now: datetime, proves_rights: bool = False) -> None:
+    """End a row of failures; writes nothing if there was none.
+
+    Args:
+        work: the unit of work that records the success.
+        connection: which one.
+        now: the time.
+        proves_rights: whether the call showed that no right is missing; one that went through otherwise says nothing
+            about the right that another call lacked.
+    """
+    is_well = connection.status is ConnectionStatus.ACTIVE and connection.cause is CauseClass.NONE
+    if is_well and not connection.error_count:
         return
-    repository.clear_failures(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
-    work.notify("connection", connection.id)
+    row = repository.find_connection(
+        work.session, tenant_id=work.tenant_id, connection_id=connection.id, for_update=True
+    )
+    if row is None or row.status in (ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED):
+        return
+    if row.cause is CauseClass.PERMISSION and not proves_rights:
+        return
+    repository.clear_failures(work.session, tenant_id=work.tenant_id, connection_id=row.id)
+    is_paused = row.status is ConnectionStatus.PAUSED
+    name = registry.get_manifest(row.provider).name
+    change_status(
+        work,
+        row,
+        to=ConnectionStatus.PAUSED if is_paused else ConnectionStatus.ACTIVE,
+        reason=f"{name} accepts our calls again",
+        actor=system_actor(work.tenant_id, name),
+        now=now,
+    )
+    work.notify("connection", row.id)
 
 
 def note_event(work: UnitOfWork, connection: Connection, *, now: datetime) -> None:
@@ -60,29 +110,27 @@ def note_revoked(work: UnitOfWork, connection: Connection, *, reason: str, now: 
         reason: why, in words; shown on the card.
         now: the time.
     """
-    if connection.status is ConnectionStatus.DISCONNECTED:
-        return
-    connection.last_error = reason
-    connection.last_error_at = now
     actor = system_actor(work.tenant_id, registry.get_manifest(connection.provider).name)
-    end(work, connection, actor=actor, action="connection.revoked", now=now)
+    if end(work, connection, actor=actor, action="connection.revoked", reason=reason, now=now):
+        repository.delete_credentials(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
+        repository.show_error(
+            work.session, tenant_id=work.tenant_id, connection_id=connection.id, message=reason, now=now
+        )
 
 
-def end(work: UnitOfWork, connection: Connection, *, actor: Actor, action: str, now: datetime) -> None:
-    """Forget a connection's secrets and free its numbers; the row and its history stay."""
-    where = {"tenant_id": work.tenant_id, "connection_id": connection.id}
-    repository.delete_credentials(work.session, **where)
-    repository.release_numbers(work.session, **where, now=now)
-    connection.status = ConnectionStatus.DISCONNECTED
-    connection.updated_at = now
-    work.session.add(connection)
-    work.session.flush()
-    audit.record(
-        work,
-        actor=actor,
-        action=action,
-        object_kind="connection",
-        object_id=connection.id,
-        detail={"provider": connection.provider, "external_account_id": connection.external_account_id},
-    )
-    work.notify("connection", connection.id)
+def _status_after(connection: Connection, cause: CauseClass, *, failures: int) -> ConnectionStatus | None:
+    """Return where a failure leads; None if it changes nothing."""
+    if connection.status in (ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED):
+        return None
+    if connection.status is ConnectionStatus.PAUSED:
+        return ConnectionStatus.PAUSED if cause in _LASTING else None
+    if cause is CauseClass.AUTHORISATION:
+        return ConnectionStatus.NEEDS_REAUTH
+    if connection.status is ConnectionStatus.NEEDS_REAUTH:
+        return None
+    is_due = cause is CauseClass.PERMISSION or failures >= _PATIENCE
+    return ConnectionStatus.DEGRADED if is_due else None
+
+
+_LASTING = frozenset({CauseClass.AUTHORISATION, CauseClass.PERMISSION})
+"""Causes that a paused connection keeps in mind for when it is resumed."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, delete, func, literal, text, update
+from sqlalchemy import and_, delete, func, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
@@ -15,14 +15,26 @@ from models import (
     ConnectionCheck,
     ConnectionStatus,
     Credential,
+    Message,
+    MessageState,
     OAuthAttempt,
     PhoneNumber,
     WebhookEndpoint,
     WebhookRefusal,
 )
+from services.kernel.leases import in_seconds
 
 _MAX_CANDIDATES = 100
-IN_USE = (ConnectionStatus.ACTIVE, ConnectionStatus.PAUSED)
+WAITS_FOR_CONNECTION = "waits_for_connection"
+"""Error code of a message that is parked until its connection works again."""
+RECEIVING = (
+    ConnectionStatus.ACTIVE,
+    ConnectionStatus.DEGRADED,
+    ConnectionStatus.NEEDS_REAUTH,
+    ConnectionStatus.PAUSED,
+)
+"""Statuses in which webhooks are accepted; a provider whose calls are refused would stop calling."""
+IN_USE = (ConnectionStatus.ACTIVE, ConnectionStatus.DEGRADED, ConnectionStatus.PAUSED)
 """Statuses in which the account counts as connected; the others are repaired by connecting it again."""
 
 
@@ -56,10 +68,13 @@ def list_connections(
 def find_connection(
     session: Session, *, tenant_id: UUID, connection_id: UUID, for_update: bool = False
 ) -> Connection | None:
-    """Return a connection, locked until the end of the transaction if ``for_update``."""
+    """Return a connection, read again and locked until the end of the transaction if ``for_update``.
+
+    The lock leaves the key alone (``FOR NO KEY UPDATE``): webhooks that arrive meanwhile can be stored.
+    """
     statement = select(Connection).where(col(Connection.tenant_id) == tenant_id, col(Connection.id) == connection_id)
     if for_update:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
+        statement = statement.with_for_update(key_share=True).execution_options(populate_existing=True)
     return session.exec(statement).first()
 
 
@@ -136,10 +151,14 @@ def list_endpoints(session: Session, *, tenant_id: UUID, connection_ids: Collect
 def list_last_checks(
     session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]
 ) -> Sequence[ConnectionCheck]:
-    """Return the latest test of each connection."""
+    """Return the latest test of each connection that was carried through."""
     statement = (
         select(ConnectionCheck)
-        .where(col(ConnectionCheck.tenant_id) == tenant_id, col(ConnectionCheck.connection_id).in_(connection_ids))
+        .where(
+            col(ConnectionCheck.tenant_id) == tenant_id,
+            col(ConnectionCheck.connection_id).in_(connection_ids),
+            col(ConnectionCheck.duration_ms).is_not(None),
+        )
         .ext(distinct_on(col(ConnectionCheck.connection_id)))
         .order_by(col(ConnectionCheck.connection_id), col(ConnectionCheck.id).desc())
     )
@@ -224,43 +243,49 @@ def release_numbers(session: Session, *, tenant_id: UUID, connection_id: UUID, n
     )
 
 
-def count_failure(
-    session: Session, *, tenant_id: UUID, connection_id: UUID, message: str, needs_reauth: bool, now: datetime
-) -> None:
-    """Add a failure in one statement: a worker's copy of the row may be older than a disconnect."""
-    values: dict[str, Any] = {
-        "error_count": col(Connection.error_count) + 1,
-        "last_error": message,
-        "last_error_at": now,
-        "updated_at": now,
-    }
-    if needs_reauth:
-        values["status"] = case(
-            (col(Connection.status) == ConnectionStatus.ACTIVE, literal(ConnectionStatus.NEEDS_REAUTH.value)),
-            else_=col(Connection.status),
-        )
-    _run(
-        session,
+def count_failure(session: Session, *, tenant_id: UUID, connection_id: UUID, message: str, now: datetime) -> int:
+    """Add a failure in one statement, as a worker's copy of the row may be old; return how many are in a row now."""
+    counted = session.scalar(
         update(Connection)
         .where(col(Connection.tenant_id) == tenant_id, col(Connection.id) == connection_id)
-        .values(**values),
+        .values(error_count=col(Connection.error_count) + 1, last_error=message, last_error_at=now, updated_at=now)
+        .returning(col(Connection.error_count)),
     )
+    return counted or 0
 
 
 def clear_failures(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
-    """Put a connection right again: a call went through, so the credential is good."""
+    """End a row of failures: a call went through."""
     _run(
         session,
         update(Connection)
         .where(col(Connection.tenant_id) == tenant_id, col(Connection.id) == connection_id)
-        .values(
-            error_count=0,
-            last_error="",
-            status=case(
-                (col(Connection.status) == ConnectionStatus.NEEDS_REAUTH, literal(ConnectionStatus.ACTIVE.value)),
-                else_=col(Connection.status),
-            ),
-        ),
+        .values(error_count=0, last_error=""),
+    )
+
+
+def show_error(session: Session, *, tenant_id: UUID, connection_id: UUID, message: str, now: datetime) -> None:
+    """Say on the card why a connection ended."""
+    _run(
+        session,
+        update(Connection)
+        .where(col(Connection.tenant_id) == tenant_id, col(Connection.id) == connection_id)
+        .values(last_error=message, last_error_at=now),
+    )
+
+
+def release_parked(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
+    """Make the messages due that waited for their connection; the sweeper wakes the workers."""
+    _run(
+        session,
+        update(Message)
+        .where(
+            col(Message.tenant_id) == tenant_id,
+            col(Message.connection_id) == connection_id,
+            col(Message.state) == MessageState.QUEUED,
+            col(Message.error_code) == WAITS_FOR_CONNECTION,
+        )
+        .values(next_attempt_at=in_seconds(0)),
     )
 
 
@@ -302,7 +327,7 @@ def list_account_connections(
         .where(
             col(Connection.provider) == provider,
             col(Connection.external_account_id).in_(account_ids),
-            col(Connection.status).in_((ConnectionStatus.ACTIVE, ConnectionStatus.NEEDS_REAUTH)),
+            col(Connection.status).in_(RECEIVING),
         )
         .order_by(col(Connection.id))
         .limit(_MAX_CANDIDATES)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models import Connection, ConnectionCheck, ConnectionStatus, Credential, PhoneNumber, WebhookEndpoint
-from services import audit, vault
+from services import vault
 from services.connections import repository
 from services.connections.clients import CREDENTIAL_COLUMN, CREDENTIAL_TABLE, build_context
+from services.connections.life import change_status
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import Conflict, NeedsReauth, NotFound, Refused, Unauthenticated
 from services.kernel.ids import new_id, new_token
@@ -132,7 +133,6 @@ def save(kernel: Kernel, work: UnitOfWork, *, actor: Actor, draft: Draft) -> UUI
         created_at=now,
         updated_at=now,
     )
-    connection.status = ConnectionStatus.ACTIVE
     connection.auth_scheme = draft.auth_scheme
     connection.uses_operator_app = draft.uses_operator_app
     connection.external_account_id = account.id
@@ -157,21 +157,21 @@ def save(kernel: Kernel, work: UnitOfWork, *, actor: Actor, draft: Draft) -> UUI
         summary=describe_check(account),
         duration_ms=draft.proof.duration_ms,
     )
-    audit.record(
+    change_status(
         work,
+        connection,
+        to=ConnectionStatus.ACTIVE,
+        reason="Connected again" if existing else "Connected",
         actor=actor,
+        now=now,
         action="connection.reconnected" if existing else "connection.created",
-        object_kind="connection",
-        object_id=connection.id,
         detail={
-            "provider": manifest.slug,
             "auth_scheme": draft.auth_scheme,
             "external_account_id": account.id,
             "external_account_name": account.name,
             "agent_id": str(draft.agent_id) if draft.agent_id else None,
         },
     )
-    work.notify("connection", connection.id)
     return connection.id
 
 

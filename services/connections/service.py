@@ -15,7 +15,8 @@ from services.connections.clients import (
     shared_endpoint_url,
     webhook_urls,
 )
-from services.connections.notes import end, note_failure, note_success
+from services.connections.ending import end
+from services.connections.notes import note_failure, note_success
 from services.connections.saving import (
     Draft,
     add_check,
@@ -164,9 +165,9 @@ def test_connection(kernel: Kernel, *, actor: Actor, connection_id: UUID) -> Che
     with kernel.unit_of_work(actor.tenant_id) as work:
         current = _get(work, connection_id)
         if error is None:
-            note_success(work, current)
+            note_success(work, current, now=kernel.clock.now())
         else:
-            note_failure(work, current, error, now=kernel.clock.now())
+            note_failure(work, current, error, now=kernel.clock.now(), is_check=True)
         check = add_check(
             kernel,
             work,
@@ -200,7 +201,15 @@ def disconnect(kernel: Kernel, *, actor: Actor, connection_id: UUID) -> Connecti
         connection = _get(work, connection_id, for_update=True)
         repository.delete_endpoints(work.session, tenant_id=actor.tenant_id, connection_id=connection_id)
         if connection.status is not ConnectionStatus.DISCONNECTED:
-            end(work, connection, actor=actor, action="connection.disconnected", now=kernel.clock.now())
+            repository.delete_credentials(work.session, tenant_id=actor.tenant_id, connection_id=connection_id)
+            end(
+                work,
+                connection,
+                actor=actor,
+                action="connection.disconnected",
+                reason="Disconnected",
+                now=kernel.clock.now(),
+            )
         return _view(kernel, work, connection_id)
 
 
@@ -454,6 +463,6 @@ def _check_view(check: ConnectionCheck) -> CheckView:
     return CheckView(
         succeeded=check.succeeded,
         summary=check.summary,
-        duration_ms=check.duration_ms,
+        duration_ms=check.duration_ms or 0,
         created_at=check.created_at,
     )

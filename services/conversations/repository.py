@@ -11,7 +11,6 @@ from sqlmodel.sql.expression import Select
 from models import (
     Agent,
     Connection,
-    ConnectionStatus,
     Contact,
     ContactIdentity,
     Conversation,
@@ -20,6 +19,7 @@ from models import (
     Message,
     Turn,
 )
+from services.connections import WORKING
 from services.kernel.db import UnitOfWork
 
 
@@ -73,7 +73,7 @@ def find_identity_and_connection(work: UnitOfWork, contact_id: UUID) -> tuple[st
             col(ContactIdentity.tenant_id) == work.tenant_id,
             col(ContactIdentity.contact_id) == contact_id,
             col(Connection.provider) == col(ContactIdentity.provider),
-            col(Connection.status) == ConnectionStatus.ACTIVE,
+            col(Connection.status).in_(WORKING),
         )
         .limit(1)
     ).first()

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models import Connection, ConnectionStatus, Message, MessageState
+from models import CauseClass, Connection, ConnectionStatus, Message, MessageState
 from services import attempts, connections
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import NeedsReauth, PatchbayError, Refused, RetryLater
@@ -109,7 +109,7 @@ def _claim(kernel: Kernel, work: UnitOfWork, message_id: UUID) -> _Claim | None:
 
 def _is_stopped(work: UnitOfWork, message: Message, connection: Connection, *, sender: str, is_ambiguous: bool) -> bool:
     """Settle a message that must not leave now: disconnected, opted out, or waiting for a repair."""
-    is_gone = connection.status in (ConnectionStatus.DISCONNECTED, ConnectionStatus.PAUSED)
+    is_gone = connection.status is ConnectionStatus.DISCONNECTED
     if is_gone and is_ambiguous:
         _end(work, message, MessageState.UNKNOWN, "disconnected", "The connection was disconnected during the attempt.")
     elif is_gone:
@@ -118,10 +118,11 @@ def _is_stopped(work: UnitOfWork, message: Message, connection: Connection, *, s
         return False
     elif repository.find_opt_out(work, connection_id=connection.id, sender=sender, contact=message.recipient):
         _end(work, message, MessageState.FAILED, "opted_out", "The contact opted out of messages from this number.")
-    elif connection.status is not ConnectionStatus.ACTIVE:
+    elif connection.status not in connections.WORKING:
+        is_paused = connection.status is ConnectionStatus.PAUSED
         message.next_attempt_at = in_seconds(PARKED_SECONDS)
-        message.error_code = "waits_for_connection"
-        message.error_text = "Waits until the connection is repaired."
+        message.error_code = connections.WAITS_FOR_CONNECTION
+        message.error_text = f"Waits until the connection is {'resumed' if is_paused else 'repaired'}."
         work.notify("conversation", message.conversation_id)
     else:
         return False
@@ -156,7 +157,7 @@ def _settle(
 def _succeed(kernel: Kernel, work: UnitOfWork, message: Message, sent: SentMessage | None) -> None:
     now = kernel.clock.now()
     connection = repository.get_connection(work, message.connection_id)
-    connections.note_success(work, connection)
+    connections.note_success(work, connection, now=now)
     if sent is None:
         message.state = MessageState.QUEUED
         message.next_attempt_at = in_seconds(0)
@@ -172,11 +173,21 @@ def _fail(kernel: Kernel, work: UnitOfWork, message: Message, claim: _Claim, err
     now = kernel.clock.now()
     connection = repository.get_connection(work, message.connection_id)
     seconds = attempts.seconds_until_retry(kernel.settings, error, attempt=message.attempt)
-    if isinstance(error, NeedsReauth):
+    if _is_about_connection(error):
         connections.note_failure(work, connection, error, now=now)
+    if isinstance(error, NeedsReauth):
         seconds = PARKED_SECONDS
     _move_after_failure(work, message, claim, error, seconds, now)
     attempts.record_failure(work, message, subject="message", error=error, retry_seconds=seconds, now=now)
+
+
+def _is_about_connection(error: PatchbayError) -> bool:
+    """Return whether a failed send says something about the connection, not about this message or its channel.
+
+    A provider that asks for a slower pace is not in trouble; the retry keeps to it. An error without a provider is
+    our own.
+    """
+    return bool(error.provider) and connections.cause_of(error) not in (CauseClass.CONFIGURATION, CauseClass.RATE_LIMIT)
 
 
 def _move_after_failure(

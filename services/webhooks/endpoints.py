@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from models import Connection, ConnectionStatus, WebhookEndpoint
-from services.connections import find_connections_for_account, webhook_secrets
+from models import Connection, WebhookEndpoint
+from services.connections import RECEIVING, find_connections_for_account, webhook_secrets
 from services.kernel.kernel import Kernel
 from services.kernel.secret import Secret
 
@@ -81,7 +81,7 @@ class EndpointDirectory:
                     select(Connection).where(
                         col(Connection.tenant_id) == tenant_id,
                         col(Connection.id) == connection_id,
-                        col(Connection.status).in_((ConnectionStatus.ACTIVE, ConnectionStatus.NEEDS_REAUTH)),
+                        col(Connection.status).in_(RECEIVING),
                     )
                 ).first()
                 if connection:

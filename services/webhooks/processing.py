@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models import Connection, DeliveryState, WebhookDelivery
+from models import Connection, ConnectionStatus, DeliveryState, WebhookDelivery
 from services import attempts, connections
 from services.conversations import receive_message
 from services.kernel.db import UnitOfWork
@@ -117,6 +117,8 @@ def _apply(scene: _Scene, event: InboundEvent) -> _Effect:
 
 
 def _message_received(scene: _Scene, event: MessageReceived) -> _Effect:
+    if scene.connection.status is ConnectionStatus.PAUSED:
+        return _Effect("The connection is paused", changed=False)
     if not event.addressed:
         return _Effect(f"{event.why}: not addressed to the agent", changed=False)
     route = route_message(scene.work, scene.connection, event)

@@ -35,6 +35,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_key_holder")),
     )
     op.create_table(
+        "key_ring",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_ring")),
+    )
+    op.execute("INSERT INTO key_ring (id, version) VALUES (1, 0)")
+    op.create_table(
         "key_rotation",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -48,6 +55,7 @@ def upgrade() -> None:
                 "reencrypted",
                 "retired",
                 "done",
+                "reverting",
                 "reverted",
                 name="state",
                 native_enum=False,
@@ -56,16 +64,33 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
+        sa.Column("ring_version", sa.Integer(), nullable=False),
         sa.Column("rows_total", sa.Integer(), nullable=False),
         sa.Column("rows_done", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.String(), nullable=False),
         sa.Column("started_by", sa.String(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_step_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenant.id"], name=op.f("fk_key_rotation_tenant_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_key_rotation")),
+    )
+    op.create_index(
+        "ix_key_rotation_due",
+        "key_rotation",
+        ["next_step_at"],
+        unique=False,
+        postgresql_where=sa.text("finished_at IS NULL"),
+    )
+    op.create_index(
+        "uq_key_rotation_under_way",
+        "key_rotation",
+        ["tenant_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('added', 'promoted', 'reencrypted', 'reverting')"),
     )
     op.create_table(
         "provider_app",
@@ -194,6 +219,28 @@ def upgrade() -> None:
     op.add_column("connection", sa.Column("next_check_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connection", sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connection", sa.Column("lease_token", sa.Uuid(), nullable=True))
+    op.add_column(
+        "connection",
+        sa.Column(
+            "ending",
+            sa.Enum(
+                "none",
+                "keep_history",
+                "delete_history",
+                "delete_all",
+                name="ending",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+            server_default="none",
+        ),
+    )
+    op.alter_column("connection", "ending", server_default=None)
+    op.create_index(
+        "ix_connection_ending", "connection", ["id"], unique=False, postgresql_where=sa.text("ending <> 'none'")
+    )
     op.create_index("ix_connection_check_due", "connection", ["next_check_at"], unique=False)
     op.create_index(
         "ix_connection_refresh_due",
@@ -231,6 +278,7 @@ def upgrade() -> None:
         ),
     )
     op.alter_column("connection_check", "cause", server_default=None)
+    op.alter_column("connection_check", "duration_ms", nullable=True)
     op.add_column(
         "data_key",
         sa.Column(
@@ -239,6 +287,7 @@ def upgrade() -> None:
                 "pending",
                 "primary",
                 "decrypt_only",
+                "retired",
                 "destroyed",
                 name="state",
                 native_enum=False,
@@ -275,6 +324,7 @@ def upgrade() -> None:
     )
 
     allow_product("key_holder")
+    allow_product("key_ring")
     for table in TENANT_TABLES:
         protect(table)
 
@@ -293,6 +343,8 @@ def downgrade() -> None:
     op.drop_column("data_key", "retired_at")
     op.drop_column("data_key", "promoted_at")
     op.drop_column("data_key", "state")
+    op.execute("DELETE FROM connection_check WHERE duration_ms IS NULL")
+    op.alter_column("connection_check", "duration_ms", nullable=False)
     op.drop_column("connection_check", "cause")
     op.drop_constraint(op.f("fk_connection_tenant_id_provider_app_id"), "connection", type_="foreignkey")
     op.drop_index(
@@ -301,6 +353,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("refresh_due_at IS NOT NULL AND status IN ('active', 'degraded')"),
     )
     op.drop_index("ix_connection_check_due", table_name="connection")
+    op.drop_index("ix_connection_ending", table_name="connection", postgresql_where=sa.text("ending <> 'none'"))
+    op.drop_column("connection", "ending")
     op.drop_column("connection", "lease_token")
     op.drop_column("connection", "lease_until")
     op.drop_column("connection", "next_check_at")
@@ -319,7 +373,10 @@ def downgrade() -> None:
     op.drop_table("connection_transition")
     op.drop_index("uq_provider_app_client", table_name="provider_app")
     op.drop_table("provider_app")
+    op.drop_index("uq_key_rotation_under_way", table_name="key_rotation")
+    op.drop_index("ix_key_rotation_due", table_name="key_rotation")
     op.drop_table("key_rotation")
+    op.drop_table("key_ring")
     op.drop_table("key_holder")
     back = {new: old for old, new in RENAMED.items()} | {"degraded": "active"}
     _rename_statuses(back, OLD_STATUSES)

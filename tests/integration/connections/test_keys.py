@@ -348,7 +348,7 @@ def test_a_workers_old_copy_does_not_revive_a_disconnected_connection(
     connections.disconnect(kernel, actor=owner.actor, connection_id=view.id)
     with kernel.unit_of_work(owner.actor.tenant_id) as work:
         connections.note_failure(work, stale, NeedsReauth("refused"), now=clock.now())
-        connections.note_success(work, stale)
+        connections.note_success(work, stale, now=clock.now())
         connections.note_event(work, stale, now=clock.now())
     after = load(kernel, owner.actor, view.id)
     assert after.status is ConnectionStatus.DISCONNECTED
