@@ -5,6 +5,7 @@ from models.audit import AuditEntry
 from models.base import Base, TenantRow, WorkRow
 from models.connection import (
     CauseClass,
+    CheckOrigin,
     Connection,
     ConnectionCheck,
     ConnectionStatus,
@@ -12,6 +13,7 @@ from models.connection import (
     Credential,
     DataKey,
     DataKeyState,
+    Ending,
     OAuthAttempt,
     OptOut,
     PhoneNumber,
@@ -27,8 +29,8 @@ from models.conversation import (
     Message,
     MessageState,
 )
-from models.health import HealthFinding, NoticeTarget
-from models.keys import KeyHolder, KeyRotation, RotationState
+from models.health import HealthFinding, HealthNotice, NoticeKind, NoticeState, NoticeTarget
+from models.keys import KeyHolder, KeyRing, KeyRotation, RotationState
 from models.tenant import ApiKey, LinkPurpose, Membership, OneTimeLink, Role, Tenant, User, WebSession
 from models.turn import FailedAttempt, Turn, TurnState
 from models.webhook import DeliveryState, WebhookDelivery, WebhookEndpoint, WebhookRefusal
@@ -43,6 +45,7 @@ __all__ = [
     "Author",
     "Base",
     "CauseClass",
+    "CheckOrigin",
     "Connection",
     "ConnectionCheck",
     "ConnectionStatus",
@@ -56,14 +59,19 @@ __all__ = [
     "DataKeyState",
     "DeliveryState",
     "Direction",
+    "Ending",
     "FailedAttempt",
     "HealthFinding",
+    "HealthNotice",
     "KeyHolder",
+    "KeyRing",
     "KeyRotation",
     "LinkPurpose",
     "Membership",
     "Message",
     "MessageState",
+    "NoticeKind",
+    "NoticeState",
     "NoticeTarget",
     "OAuthAttempt",
     "OneTimeLink",

@@ -53,14 +53,17 @@ class Connection(TenantRow, table=True):
         Index(
             "ix_connection_refresh_due",
             "refresh_due_at",
-            postgresql_where=text("refresh_due_at IS NOT NULL AND status IN ('active', 'degraded')"),
+            postgresql_where=text("refresh_due_at IS NOT NULL AND status IN ('active', 'degraded', 'paused')"),
         ),
         Index("ix_connection_check_due", "next_check_at"),
+        Index("ix_connection_health_due", "health_due_at"),
         Index("ix_connection_ending", "id", postgresql_where=text("ending <> 'none'")),
         Index("ix_connection_account", "provider", "external_account_id"),
     )
 
     provider: str
+    name: str = ""
+    """The tenant's own name for it; empty if the external account's name says enough."""
     agent_id: UUID | None = None
     """The agent it belongs to; none for the whole tenant."""
     status: ConnectionStatus = Field(sa_column=enum_column(ConnectionStatus, "status"))
@@ -91,6 +94,8 @@ class Connection(TenantRow, table=True):
     refreshed_at: datetime | None = Field(default=None, sa_column=time_column("refreshed_at", nullable=True))
     next_check_at: datetime | None = Field(default=None, sa_column=time_column("next_check_at", nullable=True))
     """When the hourly check is due."""
+    health_due_at: datetime | None = Field(default=None, sa_column=time_column("health_due_at", nullable=True))
+    """When it is to be looked at for findings again; none if it never was."""
     lease_until: datetime | None = Field(default=None, sa_column=time_column("lease_until", nullable=True))
     """Held by whoever refreshes or disconnects: one at a time."""
     lease_token: UUID | None = None
@@ -202,12 +207,24 @@ class OAuthAttempt(TenantRow, table=True):
     """The connection to repair; none for a new one."""
     provider_app_id: UUID | None = None
     """The tenant's own app, if consent is asked for it."""
+    is_popup: bool = False
+    """Whether the consent page was opened in a window of its own."""
     sealed_verifier: bytes = Field(sa_column=Column("sealed_verifier", LargeBinary, nullable=False))
     """PKCE code verifier, sealed in the vault."""
     created_at: datetime = Field(sa_column=time_column("created_at"))
     expires_at: datetime = Field(sa_column=time_column("expires_at"))
     used_at: datetime | None = Field(default=None, sa_column=time_column("used_at", nullable=True))
     outcome: str = ""
+    outcome_message: str = ""
+    """Why it was refused, in words, where that says more than the code's own sentence."""
+
+
+class CheckOrigin(StrEnum):
+    """What a test was made for."""
+
+    CONNECT = "connect"
+    PERSON = "person"
+    SCHEDULE = "schedule"
 
 
 class ConnectionCheck(TenantRow, table=True):
@@ -220,6 +237,7 @@ class ConnectionCheck(TenantRow, table=True):
     )
 
     connection_id: UUID
+    origin: CheckOrigin = Field(default=CheckOrigin.CONNECT, sa_column=enum_column(CheckOrigin, "origin"))
     succeeded: bool
     cause: CauseClass = Field(default=CauseClass.NONE, sa_column=enum_column(CauseClass, "cause"))
     summary: str

@@ -12,10 +12,11 @@ from services.kernel.clock import Clock, SystemClock
 from services.kernel.db import Database, UnitOfWork
 from services.kernel.errors import ConfigurationError
 from services.kernel.http import OutboundClient
+from services.kernel.keyring import load_key_ring
 from services.kernel.live import LivePublisher, RedisPublisher
 from services.kernel.queue import Queue, RqQueue
 from services.kernel.settings import Settings
-from services.kernel.vault import KeyEncryptionKey, load_key_encryption_key
+from services.kernel.vault import KeyEncryptionRing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class Kernel:
     settings: Settings
     clock: Clock
     database: Database
-    kek: KeyEncryptionKey
+    kek: KeyEncryptionRing
     queue: Queue
     live: LivePublisher
     http: OutboundClient
@@ -82,7 +83,7 @@ def build_kernel(settings: Settings, *, clock: Clock | None = None) -> Kernel:
         settings=settings,
         clock=clock or SystemClock(),
         database=Database(settings.database_url),
-        kek=load_key_encryption_key(settings),
+        kek=load_key_ring(settings),
         queue=RqQueue(redis),
         live=RedisPublisher(redis),
         http=OutboundClient(

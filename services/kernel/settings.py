@@ -50,9 +50,13 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="", repr=False)
 
     key: SecretStr = SecretStr("")
-    """Key-encryption key, base64 of 32 bytes; wins over the key file."""
+    """Key-encryption key, base64 of 32 bytes; wins over command and file. Several: the one that wraps in front."""
+    key_command: SecretStr = SecretStr("")
+    """Command that prints the key, such as a call of a key management service; wins over the key file."""
     key_file: Path | None = None
     """File with the key-encryption key, mode 0600; ``<data_dir>/key`` if not set."""
+    key_retention_days: float = Field(default=35, ge=0)
+    """How long a retired data key is kept for the way back: until backups older than the rotation are gone."""
 
     sandbox: bool = False
     """Play the providers on loopback; refused in production."""

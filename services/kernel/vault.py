@@ -1,36 +1,28 @@
 """The vault's cryptography: two layers of AES-256-GCM, bound to the place where each value is stored.
 
-A key-encryption key, kept outside the database, wraps one random data key per tenant; data keys seal secrets. The
+A key-encryption key, kept outside the database, wraps each tenant's random data keys; data keys seal secrets. The
 additional data names tenant, table, column, row and key, so a sealed value moved anywhere else does not open.
-Nothing here reads or writes a database.
+Nothing here reads or writes a database; ``keyring.py`` says where key-encryption keys come from.
 
 Sealed value::
 
     format (1 byte) | key id (16) | nonce (12) | ciphertext and tag
 """
 
-import base64
-import binascii
-import contextlib
 import hashlib
 import hmac
-import itertools
-import os
-import re
 import secrets
-import stat
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.kernel.errors import ConfigurationError
 from services.kernel.ids import new_id
 from services.kernel.secret import Secret
-from services.kernel.settings import Settings
 
 _FORMAT = b"\x01"
 _PRODUCT = b"patchbay"
@@ -41,10 +33,6 @@ _KEY_ID = slice(1, 17)
 _HEADER_BYTES = 1 + 16
 _MIN_SEALED_BYTES = _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES
 _MIN_WRAPPED_BYTES = 1 + _NONCE_BYTES + _TAG_BYTES
-_MAX_KEY_FILE_BYTES = 4096
-# 32 random bytes have 30 distinct values on average; fewer than 20 happen less than once in 10**12.
-_MIN_DISTINCT = 20
-_HOW_TO_MAKE_A_KEY = "Make a key with: head -c 32 /dev/urandom | base64"
 
 
 class VaultError(Exception):
@@ -68,13 +56,15 @@ class Place:
 class DataKey:
     """One tenant's key for sealing secrets; refuses to be shown or serialised."""
 
-    __slots__ = ("_value", "id")
+    __slots__ = ("_value", "cipher", "id")
 
     def __init__(self, id: UUID, value: bytes) -> None:
         if len(value) != _KEY_BYTES:
             raise VaultError("A data key has 32 bytes.")
         self.id = id
         self._value = value
+        self.cipher = AESGCM(value)
+        """Set up once, since a rotation uses the key for many values."""
 
     @classmethod
     def generate(cls) -> "DataKey":
@@ -131,8 +121,8 @@ class KeyEncryptionKey:
             return self._cipher.decrypt(nonce, ciphertext, self._context(tenant_id, key_id))
         except InvalidTag:
             raise VaultError(
-                f"The data key does not open with the key-encryption key {self.id}."
-                " Start with the PATCHBAY_KEY or PATCHBAY_KEY_FILE that this database was created with."
+                f"The data key does not open with the key-encryption key {self.id}: it was wrapped by another key, or"
+                " for another tenant, or is damaged."
             ) from None
 
     def _context(self, tenant_id: UUID, key_id: UUID) -> bytes:
@@ -143,6 +133,59 @@ class KeyEncryptionKey:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("A key-encryption key cannot be pickled.")
+
+
+class KeyEncryptionRing:
+    """The key-encryption keys of this process: the first one wraps, each unwraps what it wrapped.
+
+    Args:
+        keys: the ring, its first key in front; repeated keys count once.
+    """
+
+    __slots__ = ("_by_id", "keys")
+
+    def __init__(self, keys: Sequence[KeyEncryptionKey]) -> None:
+        if not keys:
+            raise VaultError("A ring has at least one key-encryption key.")
+        self._by_id: Mapping[str, KeyEncryptionKey] = MappingProxyType({key.id: key for key in reversed(keys)})
+        self.keys = tuple({key.id: self._by_id[key.id] for key in keys}.values())
+
+    @property
+    def id(self) -> str:
+        """Return the id of the key that wraps."""
+        return self.keys[0].id
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all keys, the one that wraps in front."""
+        return tuple(key.id for key in self.keys)
+
+    def wrap(self, data_key: bytes, *, tenant_id: UUID, key_id: UUID, kek_id: str = "") -> bytes:
+        """Encrypt a data key for storage, with the first key unless another of the ring is named."""
+        return self._get(kek_id or self.id).wrap(data_key, tenant_id=tenant_id, key_id=key_id)
+
+    def unwrap(self, wrapped: bytes, *, tenant_id: UUID, key_id: UUID, kek_id: str) -> bytes:
+        """Decrypt a stored data key with exactly the key that is named; keys are never tried.
+
+        Raises:
+            VaultError: that key is not in the ring, or the data key is not what it wrapped.
+        """
+        return self._get(kek_id).unwrap(wrapped, tenant_id=tenant_id, key_id=key_id)
+
+    def _get(self, kek_id: str) -> KeyEncryptionKey:
+        key = self._by_id.get(kek_id)
+        if key is None:
+            raise VaultError(
+                f"The key-encryption key {kek_id} is not among those configured ({', '.join(self.ids)})."
+                " Add it to PATCHBAY_KEY, to the key file or to what PATCHBAY_KEY_COMMAND prints."
+            )
+        return key
+
+    def __repr__(self) -> str:
+        return f"<KeyEncryptionRing {', '.join(self.ids)}>"
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("A ring of key-encryption keys cannot be pickled.")
 
 
 def seal(secret: Secret, *, key: DataKey, place: Place) -> bytes:
@@ -157,9 +200,7 @@ def seal(secret: Secret, *, key: DataKey, place: Place) -> bytes:
         plaintext = None
     if plaintext is None:  # outside the handler: the exception holds the secret
         raise VaultError("The secret holds characters that UTF-8 cannot encode.")
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    ciphertext = AESGCM(key.reveal()).encrypt(nonce, plaintext, _place_context(place, key.id))
-    return _FORMAT + key.id.bytes + nonce + ciphertext
+    return _encrypt(plaintext, key=key, place=place)
 
 
 def open_sealed(sealed: bytes, *, key: DataKey, place: Place) -> Secret:
@@ -171,16 +212,16 @@ def open_sealed(sealed: bytes, *, key: DataKey, place: Place) -> Secret:
     Raises:
         VaultError: sealed with another key, for another place, or damaged.
     """
-    if sealed_key_id(sealed) != key.id:
-        raise VaultError("The sealed value names another data key.")
-    nonce = sealed[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
-    ciphertext = sealed[_HEADER_BYTES + _NONCE_BYTES :]
-    try:
-        return Secret(AESGCM(key.reveal()).decrypt(nonce, ciphertext, _place_context(place, key.id)).decode())
-    except InvalidTag:
-        raise VaultError(
-            f"The sealed value does not belong to this place ({place.table}.{place.column}) or is damaged."
-        ) from None
+    return Secret(_decrypt(sealed, key=key, place=place).decode())
+
+
+def reseal(sealed: bytes, *, old: DataKey, new: DataKey, place: Place) -> bytes:
+    """Re-encrypt a sealed value with another key for the same place.
+
+    Raises:
+        VaultError: sealed with another key than the old one, for another place, or damaged.
+    """
+    return _encrypt(_decrypt(sealed, key=old, place=place), key=new, place=place)
 
 
 def sealed_key_id(sealed: bytes) -> UUID:
@@ -194,25 +235,22 @@ def sealed_key_id(sealed: bytes) -> UUID:
     return UUID(bytes=bytes(sealed[_KEY_ID]))
 
 
-def load_key_encryption_key(settings: Settings) -> KeyEncryptionKey:
-    """Return the key-encryption key from ``PATCHBAY_KEY``, else from the key file.
+def _encrypt(plaintext: bytes, *, key: DataKey, place: Place) -> bytes:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return _FORMAT + key.id.bytes + nonce + key.cipher.encrypt(nonce, plaintext, _place_context(place, key.id))
 
-    The file in the data folder is created on the first start. A file that the operator named must exist: a new key
-    in its place would make every stored secret unreadable.
 
-    Raises:
-        ConfigurationError: the key is missing, weak or readable by others; names the setting and the fix.
-    """
-    given = settings.key.get_secret_value().strip()
-    if given:
-        return KeyEncryptionKey(_decode_key(given, origin="PATCHBAY_KEY"))
-    default = settings.data_dir / "key"
-    path = settings.key_file or default
-    if not path.exists():
-        if path != default:
-            raise ConfigurationError(f"PATCHBAY_KEY_FILE names {path}, which does not exist. {_HOW_TO_MAKE_A_KEY}")
-        _create_key_file(path)
-    return KeyEncryptionKey(_decode_key(_read_key_file(path), origin=str(path)))
+def _decrypt(sealed: bytes, *, key: DataKey, place: Place) -> bytes:
+    if sealed_key_id(sealed) != key.id:
+        raise VaultError("The sealed value names another data key.")
+    nonce = sealed[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
+    ciphertext = sealed[_HEADER_BYTES + _NONCE_BYTES :]
+    try:
+        return key.cipher.decrypt(nonce, ciphertext, _place_context(place, key.id))
+    except InvalidTag:
+        raise VaultError(
+            f"The sealed value does not belong to this place ({place.table}.{place.column}) or is damaged."
+        ) from None
 
 
 def _place_context(place: Place, key_id: UUID) -> bytes:
@@ -230,74 +268,3 @@ def _place_context(place: Place, key_id: UUID) -> bytes:
 def _length_prefixed(*parts: bytes) -> bytes:
     """Join parts so that no two lists of parts give the same bytes."""
     return b"".join(len(part).to_bytes(4) + part for part in parts)
-
-
-def _create_key_file(path: Path) -> None:
-    """Write a new key so that it appears whole or not at all, and once, whoever starts at the same time."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)  # a permissive umask cannot widen the mode, a strict one may narrow it
-            file.write(base64.b64encode(secrets.token_bytes(_KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
-            os.link(draft, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The key file {path} could not be created ({error.strerror}). Make its folder writable,"
-            " or set PATCHBAY_KEY or PATCHBAY_KEY_FILE."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name survive a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _read_key_file(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            content = file.read(_MAX_KEY_FILE_BYTES) if stat.S_ISREG(status.st_mode) else b""
-    except OSError as error:
-        raise ConfigurationError(
-            f"The key file {path} could not be read ({error.strerror}). Give the product's user access to it,"
-            " or set PATCHBAY_KEY or PATCHBAY_KEY_FILE."
-        ) from error
-    if status.st_mode & 0o077:
-        raise ConfigurationError(
-            f"The key file {path} is open to other users (mode {stat.S_IMODE(status.st_mode):04o})."
-            f" Close it with: chmod 600 {path}"
-        )
-    return content.decode("ascii", "replace").strip()
-
-
-def _decode_key(text: str, *, origin: str) -> bytes:
-    """Turn base64 into key bytes, refusing what was not drawn at random."""
-    try:
-        key = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise ConfigurationError(f"{origin} must be base64 of exactly 32 bytes. {_HOW_TO_MAKE_A_KEY}")
-    if _looks_made_up(key):
-        raise ConfigurationError(f"{origin} is not random enough to protect anything. {_HOW_TO_MAKE_A_KEY}")
-    return key
-
-
-def _looks_made_up(key: bytes) -> bool:
-    """Return whether a key is typed text, repeats itself, or counts."""
-    steps = {(after - before) % 256 for before, after in itertools.pairwise(key)}
-    is_typed = re.fullmatch(rb"[\x20-\x7e]*", key) is not None
-    return is_typed or len(set(key)) < _MIN_DISTINCT or len(steps) < _MIN_DISTINCT - 4

@@ -15,7 +15,14 @@ branch_labels = None
 depends_on = None
 
 
-TENANT_TABLES = ("provider_app", "connection_transition", "health_finding", "notice_target", "key_rotation")
+TENANT_TABLES = (
+    "provider_app",
+    "connection_transition",
+    "health_finding",
+    "notice_target",
+    "health_notice",
+    "key_rotation",
+)
 RENAMED = {"disabled": "paused", "revoked": "disconnected"}
 STATUSES = ("pending", "active", "degraded", "needs_reauth", "paused", "disconnected")
 OLD_STATUSES = ("pending", "active", "needs_reauth", "disabled", "revoked")
@@ -148,8 +155,11 @@ def upgrade() -> None:
         sa.Column("severity", sa.String(), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("worsens_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("batch_id", sa.Uuid(), nullable=True),
         sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("untold_reason", sa.String(), nullable=False),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolution_batch_id", sa.Uuid(), nullable=True),
         sa.Column("resolution_told_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "connection_id"],
@@ -191,6 +201,82 @@ def upgrade() -> None:
     op.create_index(
         "uq_notice_target_place", "notice_target", ["tenant_id", "connection_id", "channel_id"], unique=True
     )
+    op.create_table(
+        "health_notice",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_token", sa.Uuid(), nullable=True),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("target_id", sa.Uuid(), nullable=False),
+        sa.Column("batch_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum("began", "over", "test", name="kind", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "queued",
+                "sending",
+                "sent",
+                "failed",
+                "unknown",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("error_text", sa.String(), nullable=False),
+        sa.Column("external_id", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "connection_id"],
+            ["connection.tenant_id", "connection.id"],
+            name=op.f("fk_health_notice_tenant_id_connection_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "target_id"],
+            ["notice_target.tenant_id", "notice_target.id"],
+            name=op.f("fk_health_notice_tenant_id_target_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.id"], name=op.f("fk_health_notice_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_health_notice")),
+    )
+    op.create_index("uq_health_notice_batch", "health_notice", ["tenant_id", "batch_id", "target_id"], unique=True)
+    op.create_index(
+        "ix_health_notice_open",
+        "health_notice",
+        ["next_attempt_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('queued', 'sending')"),
+    )
+    op.create_index(
+        "ix_webhook_delivery_trouble",
+        "webhook_delivery",
+        ["tenant_id", "connection_id", "received_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('failed', 'dead')"),
+    )
+    op.create_index(
+        "ix_message_trouble",
+        "message",
+        ["tenant_id", "connection_id", "created_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('failed', 'unknown')"),
+    )
     op.add_column(
         "connection",
         sa.Column(
@@ -212,11 +298,14 @@ def upgrade() -> None:
         ),
     )
     op.alter_column("connection", "cause", server_default=None)
+    op.add_column("connection", sa.Column("name", sa.String(), nullable=False, server_default=""))
+    op.alter_column("connection", "name", server_default=None)
     op.add_column("connection", sa.Column("provider_app_id", sa.Uuid(), nullable=True))
     op.add_column("connection", sa.Column("token_expires_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connection", sa.Column("refresh_due_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connection", sa.Column("refreshed_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connection", sa.Column("next_check_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("connection", sa.Column("health_due_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connection", sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connection", sa.Column("lease_token", sa.Uuid(), nullable=True))
     op.add_column(
@@ -241,13 +330,18 @@ def upgrade() -> None:
     op.create_index(
         "ix_connection_ending", "connection", ["id"], unique=False, postgresql_where=sa.text("ending <> 'none'")
     )
+    # Spread over the first hour, so that the first checks do not all come at once.
+    op.execute(
+        "UPDATE connection SET next_check_at = clock_timestamp() + random() * interval '1 hour' WHERE status = 'active'"
+    )
     op.create_index("ix_connection_check_due", "connection", ["next_check_at"], unique=False)
+    op.create_index("ix_connection_health_due", "connection", ["health_due_at"], unique=False)
     op.create_index(
         "ix_connection_refresh_due",
         "connection",
         ["refresh_due_at"],
         unique=False,
-        postgresql_where=sa.text("refresh_due_at IS NOT NULL AND status IN ('active', 'degraded')"),
+        postgresql_where=sa.text("refresh_due_at IS NOT NULL AND status IN ('active', 'degraded', 'paused')"),
     )
     op.create_foreign_key(
         op.f("fk_connection_tenant_id_provider_app_id"),
@@ -280,6 +374,24 @@ def upgrade() -> None:
     op.alter_column("connection_check", "cause", server_default=None)
     op.alter_column("connection_check", "duration_ms", nullable=True)
     op.add_column(
+        "connection_check",
+        sa.Column(
+            "origin",
+            sa.Enum(
+                "connect",
+                "person",
+                "schedule",
+                name="origin",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+            server_default="person",
+        ),
+    )
+    op.alter_column("connection_check", "origin", server_default=None)
+    op.add_column(
         "data_key",
         sa.Column(
             "state",
@@ -306,6 +418,10 @@ def upgrade() -> None:
     op.drop_column("data_key", "is_primary")
     op.add_column("oauth_attempt", sa.Column("connection_id", sa.Uuid(), nullable=True))
     op.add_column("oauth_attempt", sa.Column("provider_app_id", sa.Uuid(), nullable=True))
+    op.add_column("oauth_attempt", sa.Column("is_popup", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.alter_column("oauth_attempt", "is_popup", server_default=None)
+    op.add_column("oauth_attempt", sa.Column("outcome_message", sa.String(), nullable=False, server_default=""))
+    op.alter_column("oauth_attempt", "outcome_message", server_default=None)
     op.create_foreign_key(
         op.f("fk_oauth_attempt_tenant_id_provider_app_id"),
         "oauth_attempt",
@@ -334,6 +450,8 @@ def downgrade() -> None:
     op.execute("SELECT set_config('patchbay.unscoped', 'migration 0003', true)")
     op.drop_constraint(op.f("fk_oauth_attempt_tenant_id_connection_id"), "oauth_attempt", type_="foreignkey")
     op.drop_constraint(op.f("fk_oauth_attempt_tenant_id_provider_app_id"), "oauth_attempt", type_="foreignkey")
+    op.drop_column("oauth_attempt", "outcome_message")
+    op.drop_column("oauth_attempt", "is_popup")
     op.drop_column("oauth_attempt", "provider_app_id")
     op.drop_column("oauth_attempt", "connection_id")
     op.add_column("data_key", sa.Column("is_primary", sa.Boolean(), nullable=False, server_default=sa.false()))
@@ -345,13 +463,15 @@ def downgrade() -> None:
     op.drop_column("data_key", "state")
     op.execute("DELETE FROM connection_check WHERE duration_ms IS NULL")
     op.alter_column("connection_check", "duration_ms", nullable=False)
+    op.drop_column("connection_check", "origin")
     op.drop_column("connection_check", "cause")
     op.drop_constraint(op.f("fk_connection_tenant_id_provider_app_id"), "connection", type_="foreignkey")
     op.drop_index(
         "ix_connection_refresh_due",
         table_name="connection",
-        postgresql_where=sa.text("refresh_due_at IS NOT NULL AND status IN ('active', 'degraded')"),
+        postgresql_where=sa.text("refresh_due_at IS NOT NULL AND status IN ('active', 'degraded', 'paused')"),
     )
+    op.drop_index("ix_connection_health_due", table_name="connection")
     op.drop_index("ix_connection_check_due", table_name="connection")
     op.drop_index("ix_connection_ending", table_name="connection", postgresql_where=sa.text("ending <> 'none'"))
     op.drop_column("connection", "ending")
@@ -359,10 +479,27 @@ def downgrade() -> None:
     op.drop_column("connection", "lease_until")
     op.drop_column("connection", "next_check_at")
     op.drop_column("connection", "refreshed_at")
+    op.drop_column("connection", "health_due_at")
     op.drop_column("connection", "refresh_due_at")
     op.drop_column("connection", "token_expires_at")
     op.drop_column("connection", "provider_app_id")
+    op.drop_column("connection", "name")
     op.drop_column("connection", "cause")
+    op.drop_index(
+        "ix_message_trouble", table_name="message", postgresql_where=sa.text("state IN ('failed', 'unknown')")
+    )
+    op.drop_index(
+        "ix_webhook_delivery_trouble",
+        table_name="webhook_delivery",
+        postgresql_where=sa.text("state IN ('failed', 'dead')"),
+    )
+    op.drop_index(
+        "ix_health_notice_open",
+        table_name="health_notice",
+        postgresql_where=sa.text("state IN ('queued', 'sending')"),
+    )
+    op.drop_index("uq_health_notice_batch", table_name="health_notice")
+    op.drop_table("health_notice")
     op.drop_index("uq_notice_target_place", table_name="notice_target")
     op.drop_table("notice_target")
     op.drop_index(

@@ -1,30 +1,25 @@
 """The vault opens a value only where it was sealed, with the key that sealed it."""
 
-import base64
 import dataclasses
-import multiprocessing
 import os
 import pickle
-import stat
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from services.kernel.errors import ConfigurationError, PatchbayError
+from services.kernel.errors import PatchbayError
 from services.kernel.ids import new_id
 from services.kernel.secret import Secret
-from services.kernel.settings import Settings
 from services.kernel.vault import (
     DataKey,
     KeyEncryptionKey,
+    KeyEncryptionRing,
     Place,
     VaultError,
-    load_key_encryption_key,
     open_sealed,
+    reseal,
     seal,
     sealed_key_id,
 )
@@ -32,7 +27,6 @@ from services.kernel.vault import (
 CANARY = "canary-7f3a91d2"
 PLACE = Place(new_id(), "credential", "sealed", new_id())
 KEY = DataKey.generate()
-RANDOM_KEY = base64.b64encode(os.urandom(32)).decode()
 
 
 @given(st.text())
@@ -175,119 +169,39 @@ def test_a_damaged_wrapped_key_is_found() -> None:
             kek.unwrap(wrapped[:position], tenant_id=tenant_id, key_id=KEY.id)
 
 
-def from_environment(text: str, tmp_path: Path) -> KeyEncryptionKey:
-    return load_key_encryption_key(Settings(data_dir=tmp_path, key=SecretStr(text)))
+def test_a_resealed_value_opens_with_the_new_key_only_and_in_its_place_only() -> None:
+    new = DataKey.generate()
+    moved = reseal(seal(Secret(CANARY), key=KEY, place=PLACE), old=KEY, new=new, place=PLACE)
+    assert sealed_key_id(moved) == new.id
+    assert open_sealed(moved, key=new, place=PLACE).reveal() == CANARY
+    for key, place in ((KEY, PLACE), (new, dataclasses.replace(PLACE, row_id=new_id()))):
+        with pytest.raises(VaultError):
+            open_sealed(moved, key=key, place=place)
 
 
-def test_the_environment_wins_and_leaves_no_file(tmp_path: Path) -> None:
-    key = from_environment(f" {RANDOM_KEY}\n", tmp_path)
-    assert key.id == KeyEncryptionKey(base64.b64decode(RANDOM_KEY)).id
-    assert key.id == from_environment(base64.urlsafe_b64encode(base64.b64decode(RANDOM_KEY)).decode(), tmp_path).id
-    assert list(tmp_path.iterdir()) == []
+def test_a_value_is_not_resealed_for_a_place_it_does_not_belong_to() -> None:
+    sealed = seal(Secret(CANARY), key=KEY, place=PLACE)
+    with pytest.raises(VaultError):
+        reseal(sealed, old=KEY, new=DataKey.generate(), place=dataclasses.replace(PLACE, row_id=new_id()))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "short",
-        "not base64 at all!",
-        "é" * 44,
-        base64.b64encode(os.urandom(31)).decode(),
-        base64.b64encode(os.urandom(33)).decode(),
-        os.urandom(32).hex(),
-        f"{RANDOM_KEY}{RANDOM_KEY}",
-        base64.b64encode(bytes(32)).decode(),
-        base64.b64encode(b"\xff" * 32).decode(),
-        base64.b64encode(bytes(range(32))).decode(),
-        base64.b64encode(bytes(range(0, 96, 3))).decode(),
-        base64.b64encode(bytes(range(255, 223, -1))).decode(),
-        base64.b64encode(os.urandom(16) * 2).decode(),
-        base64.b64encode(os.urandom(4) * 8).decode(),
-        base64.b64encode(b"change me to a better secret !!!").decode(),
-        base64.b64encode(b"0123456789abcdef0123456789ABCDEF").decode(),
-    ],
-)
-def test_short_and_made_up_keys_are_refused_without_being_shown(text: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        from_environment(text, tmp_path)
-    assert "PATCHBAY_KEY" in str(caught.value) and "urandom" in str(caught.value)
-    assert text not in str(caught.value)
+def test_a_ring_wraps_with_its_first_key_and_unwraps_by_exact_id() -> None:
+    old, new = KeyEncryptionKey(os.urandom(32)), KeyEncryptionKey(os.urandom(32))
+    ring, tenant_id = KeyEncryptionRing([new, old, new]), new_id()
+    assert ring.ids == (new.id, old.id) and ring.id == new.id
+    fresh = ring.wrap(KEY.reveal(), tenant_id=tenant_id, key_id=KEY.id)
+    for wrapped, kek in ((fresh, new), (old.wrap(KEY.reveal(), tenant_id=tenant_id, key_id=KEY.id), old)):
+        assert ring.unwrap(wrapped, tenant_id=tenant_id, key_id=KEY.id, kek_id=kek.id) == KEY.reveal()
+    with pytest.raises(VaultError):
+        ring.unwrap(fresh, tenant_id=tenant_id, key_id=KEY.id, kek_id=old.id)
+    with pytest.raises(VaultError, match="PATCHBAY_KEY"):
+        ring.unwrap(fresh, tenant_id=tenant_id, key_id=KEY.id, kek_id="00000000")
 
 
-def test_random_keys_are_never_taken_for_made_up_ones(tmp_path: Path) -> None:
-    for _ in range(500):
-        from_environment(base64.b64encode(os.urandom(32)).decode(), tmp_path)
-
-
-def test_the_first_start_creates_the_file_for_its_owner_only(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / "new" / "data")
-    old = os.umask(0)
-    try:
-        first = load_key_encryption_key(settings)
-    finally:
-        os.umask(old)
-    path = tmp_path / "new" / "data" / "key"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [entry.name for entry in path.parent.iterdir()] == ["key"]
-    assert load_key_encryption_key(settings).id == first.id
-    assert len(base64.b64decode(path.read_bytes())) == 32
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o601, 0o777])
-def test_a_file_that_others_may_touch_is_refused(mode: int, tmp_path: Path) -> None:
-    path = tmp_path / "key"
-    path.write_text(RANDOM_KEY)
-    path.chmod(mode)
-    with pytest.raises(ConfigurationError) as caught:
-        load_key_encryption_key(Settings(data_dir=tmp_path))
-    assert f"chmod 600 {path}" in str(caught.value)
-    path.chmod(0o600)
-    load_key_encryption_key(Settings(data_dir=tmp_path))
-
-
-def test_a_file_the_operator_named_is_read_and_never_created(tmp_path: Path) -> None:
-    path = tmp_path / "mounted"
-    settings = Settings(data_dir=tmp_path / "data", key_file=path)
-    with pytest.raises(ConfigurationError) as caught:
-        load_key_encryption_key(settings)
-    assert "PATCHBAY_KEY_FILE" in str(caught.value) and not path.exists()
-    (tmp_path / "target").write_text(RANDOM_KEY + "\n")
-    (tmp_path / "target").chmod(0o400)
-    path.symlink_to(tmp_path / "target")  # the way Kubernetes mounts secrets
-    assert load_key_encryption_key(settings).id == KeyEncryptionKey(base64.b64decode(RANDOM_KEY)).id
-
-
-@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", RANDOM_KEY.encode()[:20], b"A" * 10_000])
-def test_a_damaged_file_is_refused_and_kept(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "key"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(ConfigurationError) as caught:
-        load_key_encryption_key(Settings(data_dir=tmp_path))
-    assert str(path) in str(caught.value)
-    assert path.read_bytes() == content
-
-
-def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "key").mkdir()
-    with pytest.raises(ConfigurationError):
-        load_key_encryption_key(Settings(data_dir=tmp_path))
-
-
-def test_a_data_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError) as caught:
-        load_key_encryption_key(Settings(data_dir=tmp_path / "file" / "data"))
-    assert "PATCHBAY_KEY" in str(caught.value)
-
-
-def load_id(folder: str) -> str:
-    return load_key_encryption_key(Settings(data_dir=Path(folder))).id
-
-
-def test_processes_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        pool.map(abs, range(3))  # all started before the race
-        for round_number in range(5):
-            ids = pool.map(load_id, [str(tmp_path / str(round_number))] * 12, chunksize=1)
-            assert len(set(ids)) == 1
+def test_a_ring_shows_ids_only_and_is_never_empty() -> None:
+    ring = KeyEncryptionRing([KeyEncryptionKey(os.urandom(32))])
+    assert repr(ring) == f"<KeyEncryptionRing {ring.id}>"
+    with pytest.raises(TypeError):
+        pickle.dumps(ring)
+    with pytest.raises(VaultError):
+        KeyEncryptionRing([])
