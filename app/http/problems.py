@@ -52,7 +52,9 @@ STATUS_BY_ERROR: Mapping[type[PatchbayError], int] = MappingProxyType(
     }
 )
 """The nearest class counts."""
-STATUS_BY_CODE: Mapping[str, int] = MappingProxyType({"too_many_tries": 429, "link_not_valid": 410})
+STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
+    {"too_many_tests": 429, "too_many_tries": 429, "link_not_valid": 410}
+)
 _DEFAULT_PAUSE = timedelta(seconds=5)
 
 _HTTP_CODES: Mapping[int, tuple[str, str]] = MappingProxyType(

@@ -1,5 +1,5 @@
 """The audit log: who did what to what, when."""
 
-from services.audit.service import record
+from services.audit.service import Detail, record
 
-__all__ = ["record"]
+__all__ = ["Detail", "record"]

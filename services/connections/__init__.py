@@ -2,7 +2,10 @@
 
 from services.connections.catalogue import available_providers
 from services.connections.causes import cause_of
+from services.connections.checks import check_connection, test_connection
 from services.connections.clients import (
+    RENEWED,
+    TokenRunOut,
     find_connections_for_account,
     find_operator_app,
     open_client,
@@ -12,72 +15,106 @@ from services.connections.clients import (
     webhook_url,
     webhook_urls,
 )
-from services.connections.life import WORKING, change_status
+from services.connections.consequences import preview_disconnect
+from services.connections.ending import delete_connection, disconnect, end_connection
+from services.connections.life import WORKING, change_status, list_transitions
 from services.connections.notes import note_event, note_failure, note_revoked, note_success
-from services.connections.oauth import begin_oauth, callback_url, finish_oauth, refusal_message
+from services.connections.numbers import assign_number, sync_numbers
+from services.connections.oauth import begin_oauth, begin_reconnect, callback_url
+from services.connections.oauth_callback import describe_refusal, finish_oauth
+from services.connections.oauth_reply import refusal_message
+from services.connections.reading import get_connection, list_connections
+from services.connections.refresh import fresh_secrets, keep_fresh, refresh_connection, with_fresh_token
 from services.connections.repository import RECEIVING, WAITS_FOR_CONNECTION
-from services.connections.service import (
-    assign_number,
-    connect_with_keys,
-    disconnect,
-    get_connection,
-    list_connections,
-    sync_numbers,
-    test_connection,
-)
+from services.connections.service import connect_with_keys, plan_reconnect, reconnect_with_keys
+from services.connections.upkeep import AgentChoice, ConnectionChanges, pause, resume, update_settings
 from services.connections.views import (
     CheckView,
     ConnectionView,
+    Consequences,
     CredentialHint,
+    Deleted,
+    Disconnected,
     FieldView,
     OAuthOutcome,
     PhoneNumberView,
     ProviderCardView,
+    ReconnectView,
     RefusalView,
+    RevocationView,
     SchemeView,
     ScopeView,
+    TransitionView,
+    UsageView,
     WebhookUrlView,
 )
 
 __all__ = [
     "RECEIVING",
+    "RENEWED",
     "WAITS_FOR_CONNECTION",
     "WORKING",
+    "AgentChoice",
     "CheckView",
+    "ConnectionChanges",
     "ConnectionView",
+    "Consequences",
     "CredentialHint",
+    "Deleted",
+    "Disconnected",
     "FieldView",
     "OAuthOutcome",
     "PhoneNumberView",
     "ProviderCardView",
+    "ReconnectView",
     "RefusalView",
+    "RevocationView",
     "SchemeView",
     "ScopeView",
+    "TokenRunOut",
+    "TransitionView",
+    "UsageView",
     "WebhookUrlView",
     "assign_number",
     "available_providers",
     "begin_oauth",
+    "begin_reconnect",
     "callback_url",
     "cause_of",
     "change_status",
+    "check_connection",
     "connect_with_keys",
+    "delete_connection",
+    "describe_refusal",
     "disconnect",
+    "end_connection",
     "find_connections_for_account",
     "find_operator_app",
     "finish_oauth",
+    "fresh_secrets",
     "get_connection",
+    "keep_fresh",
     "list_connections",
+    "list_transitions",
     "note_event",
     "note_failure",
     "note_revoked",
     "note_success",
     "open_client",
     "operator_secrets",
+    "pause",
+    "plan_reconnect",
+    "preview_disconnect",
     "provider_context",
+    "reconnect_with_keys",
+    "refresh_connection",
     "refusal_message",
+    "resume",
     "sync_numbers",
     "test_connection",
+    "update_settings",
     "webhook_secrets",
     "webhook_url",
     "webhook_urls",
+    "with_fresh_token",
 ]

@@ -1,5 +1,6 @@
 """The catalogue: every provider of the registry, how to connect it, and what is still missing for that."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.connections import repository
@@ -10,6 +11,8 @@ from services.kernel.settings import Settings
 from services.provider_kit import registry
 from services.provider_kit.auth import AuthScheme, OAuth2
 from services.provider_kit.contract import ProviderManifest
+from services.provider_kit.fields import Field
+from services.provider_kit.quality import read_quality
 from services.tenants import Actor, Permission, require
 
 
@@ -43,6 +46,21 @@ def missing_app(settings: Settings, manifest: ProviderManifest) -> str:
     return f"PATCHBAY_PROVIDER_APPS has no entry for {manifest.slug}"
 
 
+def describe_fields(fields: Sequence[Field]) -> tuple[FieldView, ...]:
+    """Return the values to type, as a form draws them."""
+    return tuple(
+        FieldView(
+            name=field.name,
+            label=field.label,
+            kind=field.kind.value,
+            help=field.help,
+            placeholder=field.placeholder,
+            required=field.required,
+        )
+        for field in fields
+    )
+
+
 def _card(settings: Settings, manifest: ProviderManifest, *, connection_count: int) -> ProviderCardView:
     schemes = tuple(_scheme(settings, manifest, scheme) for scheme in manifest.auth)
     is_possible = any(not scheme.missing for scheme in schemes)
@@ -51,6 +69,8 @@ def _card(settings: Settings, manifest: ProviderManifest, *, connection_count: i
         name=manifest.name,
         category=manifest.category,
         summary=manifest.summary,
+        capabilities=tuple(sorted(capability.value for capability in manifest.capabilities)),
+        tier=read_quality(manifest.slug).tier.value,
         docs_url=manifest.docs_url,
         account_noun=manifest.account_noun,
         schemes=schemes,
@@ -68,16 +88,6 @@ def _scheme(settings: Settings, manifest: ProviderManifest, scheme: AuthScheme) 
         id=scheme.id,
         label=scheme.label,
         is_oauth=isinstance(scheme, OAuth2),
-        fields=tuple(
-            FieldView(
-                name=field.name,
-                label=field.label,
-                kind=field.kind.value,
-                help=field.help,
-                placeholder=field.placeholder,
-                required=field.required,
-            )
-            for field in scheme.fields
-        ),
+        fields=describe_fields(scheme.fields),
         missing=missing_app(settings, manifest) if isinstance(scheme, OAuth2) else "",
     )

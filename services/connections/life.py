@@ -18,15 +18,20 @@ import random
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from uuid import UUID
 
 from models import CauseClass, Connection, ConnectionStatus, ConnectionTransition
 from services import audit
-from services.audit.service import Detail
-from services.connections import repository
+from services.connections import reading_repository, repository
+from services.connections.reading import get_row
+from services.connections.views import TransitionView
 from services.kernel.db import UnitOfWork
+from services.kernel.errors import InvalidInput
 from services.kernel.ids import new_id
+from services.kernel.kernel import Kernel
 from services.kernel.log import get_logger
-from services.tenants import Actor
+from services.kernel.paging import Page
+from services.tenants import Actor, Permission, require
 
 _log = get_logger(__name__)
 
@@ -60,7 +65,7 @@ def change_status(
     actor: Actor,
     now: datetime,
     action: str = "",
-    detail: Mapping[str, Detail] | None = None,
+    detail: Mapping[str, audit.Detail] | None = None,
 ) -> bool:
     """Change a connection's status, if that is a change and may follow where it stands now.
 
@@ -148,3 +153,52 @@ def next_check_at(status: ConnectionStatus, *, now: datetime, jitter: float | No
         return None
     drawn = random.uniform(-1, 1) if jitter is None else jitter  # noqa: S311 (spreads load, guards nothing)
     return now + every * (1 + _JITTER * drawn)
+
+
+def list_transitions(
+    kernel: Kernel, *, actor: Actor, connection_id: UUID, cursor: str = "", limit: int = 50
+) -> Page[TransitionView]:
+    """Return the history of a connection, the latest change first.
+
+    Args:
+        kernel: the process's seams.
+        actor: who asks.
+        connection_id: whose history.
+        cursor: ``next_cursor`` of the page before.
+        limit: most items, 1 to 100.
+
+    Raises:
+        InvalidInput, NotFound, Forbidden
+    """
+    require(actor, Permission.CONNECTIONS_VIEW)
+    size = max(1, min(limit, 100))
+    with kernel.unit_of_work(actor.tenant_id) as work:
+        get_row(work, connection_id)
+        rows = reading_repository.list_transitions(
+            work.session,
+            tenant_id=actor.tenant_id,
+            connection_id=connection_id,
+            before=_read_cursor(cursor),
+            limit=size + 1,
+        )
+    views = tuple(
+        TransitionView(
+            id=row.id,
+            from_status=row.from_status,
+            to_status=row.to_status,
+            cause=row.cause,
+            reason=row.reason,
+            actor_kind=row.actor_kind,
+            actor_label=row.actor_label,
+            created_at=row.created_at,
+        )
+        for row in rows[:size]
+    )
+    return Page(views, str(views[-1].id) if len(rows) > size else "")
+
+
+def _read_cursor(cursor: str) -> UUID | None:
+    try:
+        return UUID(cursor) if cursor else None
+    except ValueError as error:
+        raise InvalidInput("Use the next_cursor of the page before, unchanged.", field="cursor") from error

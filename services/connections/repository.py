@@ -6,13 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, delete, func, text, update
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from models import (
     Agent,
     Connection,
-    ConnectionCheck,
     ConnectionStatus,
     Credential,
     Message,
@@ -20,7 +18,6 @@ from models import (
     OAuthAttempt,
     PhoneNumber,
     WebhookEndpoint,
-    WebhookRefusal,
 )
 from services.kernel.leases import in_seconds
 
@@ -126,41 +123,12 @@ def list_credentials(session: Session, *, tenant_id: UUID, connection_id: UUID) 
     return session.exec(statement).all()
 
 
-def list_hints(
-    session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]
-) -> Sequence[tuple[UUID, str, str]]:
-    """Return (connection id, name, hint) of stored secrets, without the secrets."""
-    statement = (
-        select(col(Credential.connection_id), col(Credential.name), col(Credential.hint))
-        .where(col(Credential.tenant_id) == tenant_id, col(Credential.connection_id).in_(connection_ids))
-        .order_by(col(Credential.name))
-    )
-    return session.exec(statement).all()
-
-
 def list_endpoints(session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]) -> Sequence[WebhookEndpoint]:
     """Return the webhook endpoints of connections."""
     statement = (
         select(WebhookEndpoint)
         .where(col(WebhookEndpoint.tenant_id) == tenant_id, col(WebhookEndpoint.connection_id).in_(connection_ids))
         .order_by(col(WebhookEndpoint.id))
-    )
-    return session.exec(statement).all()
-
-
-def list_last_checks(
-    session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]
-) -> Sequence[ConnectionCheck]:
-    """Return the latest test of each connection that was carried through."""
-    statement = (
-        select(ConnectionCheck)
-        .where(
-            col(ConnectionCheck.tenant_id) == tenant_id,
-            col(ConnectionCheck.connection_id).in_(connection_ids),
-            col(ConnectionCheck.duration_ms).is_not(None),
-        )
-        .ext(distinct_on(col(ConnectionCheck.connection_id)))
-        .order_by(col(ConnectionCheck.connection_id), col(ConnectionCheck.id).desc())
     )
     return session.exec(statement).all()
 
@@ -189,24 +157,6 @@ def find_number(session: Session, *, tenant_id: UUID, connection_id: UUID, numbe
         col(PhoneNumber.id) == number_id,
     )
     return session.exec(statement).first()
-
-
-def list_refusals(
-    session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID], since: datetime
-) -> Sequence[tuple[UUID, str, int, datetime]]:
-    """Return (connection id, reason, count, last time) of refused webhooks since then."""
-    total, last = func.sum(col(WebhookRefusal.count)), func.max(col(WebhookRefusal.last_at))
-    statement = (
-        select(col(WebhookRefusal.connection_id), col(WebhookRefusal.reason), total, last)
-        .where(
-            col(WebhookRefusal.tenant_id) == tenant_id,
-            col(WebhookRefusal.connection_id).in_(connection_ids),
-            col(WebhookRefusal.last_at) >= since,
-        )
-        .group_by(col(WebhookRefusal.connection_id), col(WebhookRefusal.reason))
-        .order_by(last.desc())
-    )
-    return session.exec(statement).all()
 
 
 def delete_credentials(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
@@ -307,6 +257,12 @@ def lock_attempt(session: Session, *, tenant_id: UUID, attempt_id: UUID) -> OAut
         .with_for_update()
         .execution_options(populate_existing=True)
     )
+    return session.exec(statement).first()
+
+
+def find_attempt(session: Session, *, tenant_id: UUID, attempt_id: UUID) -> OAuthAttempt | None:
+    """Return an OAuth attempt."""
+    statement = select(OAuthAttempt).where(col(OAuthAttempt.tenant_id) == tenant_id, col(OAuthAttempt.id) == attempt_id)
     return session.exec(statement).first()
 
 

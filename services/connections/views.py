@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 
@@ -19,6 +20,8 @@ class CheckView:
     """One test of a connection."""
 
     succeeded: bool
+    cause: str
+    """What kind of trouble it met: ``authorisation``, ``provider_down`` and so on; ``none`` if it succeeded."""
     summary: str
     duration_ms: int
     created_at: datetime
@@ -55,16 +58,35 @@ class RefusalView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsageView:
+    """Who works through a connection."""
+
+    agents: tuple[str, ...]
+    """Their names."""
+    channels: int
+    """Numbers with an agent, or channels in which people have written."""
+    conversations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
     """A connection as shown."""
 
     id: UUID
     provider: str
     provider_name: str
+    name: str
+    """The tenant's own name for it, else the external account's."""
     category: str
     agent_id: UUID | None
     agent_name: str
     status: str
+    cause: str
+    """What kind of trouble it has: ``authorisation``, ``permission``, ``provider_down``, ``rate_limit``,
+    ``configuration``; ``none`` if none."""
+    is_ending: bool
+    """Disconnected, but its access is still being revoked or its history deleted."""
+    used_by: UsageView
     auth_scheme: str
     uses_operator_app: bool
     external_account_id: str
@@ -77,6 +99,8 @@ class ConnectionView:
     connected_at: datetime | None
     connected_by: str
     last_event_at: datetime | None
+    token_expires_at: datetime | None
+    next_check_at: datetime | None
     last_error: str
     last_error_at: datetime | None
     error_count: int
@@ -84,6 +108,79 @@ class ConnectionView:
     webhook_urls: tuple[WebhookUrlView, ...]
     numbers: tuple[PhoneNumberView, ...]
     refusals: tuple[RefusalView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionView:
+    """One change of a connection's status."""
+
+    id: UUID
+    from_status: str
+    to_status: str
+    cause: str
+    reason: str
+    actor_kind: str
+    """``user``, ``api_key`` or ``system``"""
+    actor_label: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consequences:
+    """What a disconnect would do, counted."""
+
+    agents: tuple[str, ...]
+    """Names of the agents that stop answering here."""
+    channels: int
+    """That fall silent."""
+    numbers: tuple[str, ...]
+    """That lose their agent."""
+    waiting_answers: int
+    """Answers, written or about to be written, that are dropped."""
+    conversations: int
+    messages: int
+    can_revoke: bool
+    """Whether our access can be ended at the provider by us; otherwise a person does it there."""
+    effects: tuple[str, ...]
+    """The provider's own."""
+    sentences: tuple[str, ...]
+    """All of it in words, the counted ones first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationView:
+    """What the provider answered when our access was ended there."""
+
+    done: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected:
+    """A disconnect that was carried through."""
+
+    connection: ConnectionView
+    revocation: RevocationView | None
+    """None if it had been disconnected before, or there was nothing to revoke."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """A connection that is gone."""
+
+    revocation: RevocationView | None
+    """As for :class:`Disconnected`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconnectView:
+    """How to connect an account again."""
+
+    kind: Literal["consent", "keys"]
+    url: str
+    """Leads to the provider's consent page in a browser that is signed in here; empty for keys."""
+    fields: tuple["FieldView", ...]
+    """The keys to type; empty for consent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +222,9 @@ class ProviderCardView:
     name: str
     category: str
     summary: str
+    capabilities: tuple[str, ...]
+    tier: str
+    """``unrated``, ``bronze``, ``silver`` or ``gold``; what each asks for is in the guide to adding a provider."""
     docs_url: str
     account_noun: str
     schemes: tuple[SchemeView, ...]
@@ -142,7 +242,7 @@ class ProviderCardView:
 class OAuthOutcome:
     """How a walk to a provider's consent page ended.
 
-    ``agent_id`` is None if the attempt is not known, or not this tenant's.
+    What it was for is None if the attempt is not known, or not this tenant's.
     """
 
     ok: bool
@@ -150,3 +250,7 @@ class OAuthOutcome:
     message: str
     agent_id: UUID | None = field(default=None)
     connection_id: UUID | None = field(default=None)
+    """The new connection, or the one that was to be repaired."""
+    attempt_id: UUID | None = field(default=None)
+    """Set if the refusal says more than its code's own sentence."""
+    is_popup: bool = False

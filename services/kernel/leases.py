@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import col
 
-from models import Conversation, WorkRow
+from models import Connection, Conversation, WorkRow
 
 
 def in_seconds(seconds: float) -> Any:
@@ -21,7 +21,7 @@ def in_seconds(seconds: float) -> Any:
     return func.clock_timestamp() + timedelta(seconds=seconds)
 
 
-def is_free(row: type[WorkRow] | type[Conversation]) -> ColumnElement[bool]:
+def is_free(row: type[WorkRow] | type[Conversation] | type[Connection]) -> ColumnElement[bool]:
     """Return the condition that nobody holds the row."""
     return or_(col(row.lease_until).is_(None), col(row.lease_until) < func.clock_timestamp())
 

@@ -11,6 +11,7 @@ file                 capability                            what the module must 
 ``messaging.py``     ``Capability.MESSAGING``              :class:`MessagingModule`
 ``channels.py``      ``Capability.CHANNELS``               :class:`ChannelsModule`
 ``directory.py``     ``Capability.DIRECTORY``              :class:`DirectoryModule`
+``revoke.py``        ``Capability.REVOKE``                 :class:`RevokeModule`
 ``app_manifest.py``  ``Capability.APP_MANIFEST``           :class:`AppManifestModule`
 ``oauth.py``         an ``OAuth2`` auth scheme             :class:`OAuthModule`, and
                                                            :class:`RefreshModule` if tokens
@@ -37,6 +38,7 @@ class Capability(StrEnum):
     MESSAGING = "messaging"
     CHANNELS = "channels"
     DIRECTORY = "directory"
+    REVOKE = "revoke"
     APP_MANIFEST = "app_manifest"
 
 
@@ -496,5 +498,28 @@ class DirectoryModule(Protocol):
 
         Raises:
             NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeOutcome:
+    """What the provider answered when we gave our access back."""
+
+    done: bool
+    """Whether the access ended there."""
+    said: str
+    """Its answer in words, for the person who disconnects."""
+
+
+class RevokeModule(Protocol):
+    """``revoke.py``: ends our access at the provider when a connection is disconnected."""
+
+    def revoke(self, client: Any) -> RevokeOutcome:
+        """Give back the access that the client holds. Called once, and the secrets are forgotten whatever comes of it.
+
+        Raises:
+            NeedsReauth: the access had ended before.
+            RetryLater, Refused
         """
         ...

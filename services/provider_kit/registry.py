@@ -21,6 +21,7 @@ from services.provider_kit.contract import (
     OAuthModule,
     ProviderManifest,
     RefreshModule,
+    RevokeModule,
     WebhooksModule,
 )
 
@@ -87,6 +88,8 @@ def load(slug: str, capability: Literal[Capability.CHANNELS]) -> ChannelsModule:
 @overload
 def load(slug: str, capability: Literal[Capability.DIRECTORY]) -> DirectoryModule: ...
 @overload
+def load(slug: str, capability: Literal[Capability.REVOKE]) -> RevokeModule: ...
+@overload
 def load(slug: str, capability: Literal[Capability.APP_MANIFEST]) -> AppManifestModule: ...
 def load(slug: str, capability: Capability) -> object:
     """Return the module that holds a provider's capability.
@@ -120,9 +123,19 @@ def directory(slug: str) -> DirectoryModule:
     return load(slug, Capability.DIRECTORY)
 
 
+def revoke(slug: str) -> RevokeModule:
+    """Return a provider's ``revoke`` module; see :func:`load`."""
+    return load(slug, Capability.REVOKE)
+
+
 def app_manifest(slug: str) -> AppManifestModule:
     """Return a provider's ``app_manifest`` module; see :func:`load`."""
     return load(slug, Capability.APP_MANIFEST)
+
+
+def forget() -> None:
+    """Look for providers anew the next time; for tests that add one."""
+    _manifests.cache_clear()
 
 
 def read_setup(slug: str) -> str:
@@ -131,8 +144,32 @@ def read_setup(slug: str) -> str:
     Raises:
         NotFound: there is no such provider.
     """
+    return _read(slug, "setup.md")
+
+
+def read_quality_file(slug: str) -> str:
+    """Return a provider's ``quality.toml``; ``services.provider_kit.quality`` reads it.
+
+    Raises:
+        NotFound: there is no such provider.
+    """
+    return _read(slug, "quality.toml")
+
+
+def read_sources(slug: str) -> tuple[str, ...]:
+    """Return the text of a provider's Python files.
+
+    Raises:
+        NotFound: there is no such provider.
+    """
     get_manifest(slug)
-    return resources.files(f"{_PACKAGE}.{slug}").joinpath("setup.md").read_text(encoding="utf-8")
+    files = resources.files(f"{_PACKAGE}.{slug}").iterdir()
+    return tuple(file.read_text(encoding="utf-8") for file in files if file.name.endswith(".py"))
+
+
+def _read(slug: str, name: str) -> str:
+    get_manifest(slug)
+    return resources.files(f"{_PACKAGE}.{slug}").joinpath(name).read_text(encoding="utf-8")
 
 
 @cache

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from models import Conversation, Direction, Message, Turn, WebhookDelivery
+from models import Connection, Conversation, Direction, Ending, Message, Turn, WebhookDelivery
+from services.connections import RENEWED, WORKING
 from services.kernel.db import Wake
 from services.kernel.kernel import Kernel
 from services.kernel.leases import is_due, is_free
@@ -65,8 +66,41 @@ def _due_messages(session: Session) -> Sequence[tuple[UUID, UUID]]:
     ).all()
 
 
+def _due_refreshes(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return session.exec(
+        select(Connection.tenant_id, Connection.id)
+        .where(
+            col(Connection.refresh_due_at) <= func.clock_timestamp(),
+            col(Connection.status).in_(RENEWED),
+            is_free(Connection),
+        )
+        .order_by(col(Connection.refresh_due_at))
+        .limit(BATCH)
+    ).all()
+
+
+def _due_checks(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return session.exec(
+        select(Connection.tenant_id, Connection.id)
+        .where(col(Connection.status).in_(WORKING), col(Connection.next_check_at) <= func.clock_timestamp())
+        .order_by(col(Connection.next_check_at))
+        .limit(BATCH)
+    ).all()
+
+
+def _due_endings(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return session.exec(
+        select(Connection.tenant_id, Connection.id)
+        .where(col(Connection.ending) != Ending.NONE, is_free(Connection))
+        .limit(BATCH)
+    ).all()
+
+
 _DUE: dict[str, Callable[[Session], Sequence[tuple[UUID, UUID]]]] = {
     "process_delivery": _due_deliveries,
     "run_turn": _due_turns,
     "send_message": _due_messages,
+    "check_connection": _due_checks,
+    "end_connection": _due_endings,
+    "refresh_connection": _due_refreshes,
 }

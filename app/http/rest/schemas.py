@@ -76,6 +76,28 @@ class NewConnection(_Request):
     ]
 
 
+class ConnectionChanges(_Request):
+    """What to change of a connection; what is left out stays."""
+
+    name: Annotated[Word | None, Field(description="Empty takes the name away.")] = None
+    agent_id: Annotated[UUID | None, Field(description="None gives it to the whole company.")] = None
+
+
+class NewKeys(_Request):
+    """Keys to repair a connection with."""
+
+    values: Annotated[
+        dict[Word, Text | bool],
+        Field(max_length=50, description="By field name; what is not secret may be left out."),
+    ]
+
+
+class Disconnection(_Request):
+    """How to disconnect."""
+
+    keep_history: Annotated[bool, Field(description="False deletes conversations and deliveries.")] = True
+
+
 class NumberAssignment(_Request):
     """Who answers on a number."""
 

@@ -10,7 +10,7 @@ MANIFEST = ProviderManifest(
     category="messaging",
     summary="The agent answers direct messages and mentions, in a thread.",
     docs_url="https://docs.slack.dev/",
-    capabilities=frozenset({Capability.WEBHOOKS, Capability.MESSAGING, Capability.DIRECTORY}),
+    capabilities=frozenset({Capability.WEBHOOKS, Capability.MESSAGING, Capability.DIRECTORY, Capability.REVOKE}),
     auth=(
         OAuth2(
             label="Add to Slack",
@@ -18,6 +18,11 @@ MANIFEST = ProviderManifest(
             # server. https://docs.slack.dev/changelog/2026/03/30/pkce (read 2026-11-20)
             pkce=False,
             scope_separator=",",
+            # Apps with token rotation get bot tokens that live 12 hours, and refresh tokens that work once; the
+            # others get tokens without an end. https://docs.slack.dev/authentication/using-token-rotation
+            refresh=True,
+            rotates_refresh_token=True,
+            default_lifetime_seconds=43_200,
         ),
         Pasted(
             label="Use your own app",
@@ -78,6 +83,7 @@ MANIFEST = ProviderManifest(
     message_limit=4000,
     disconnect_effects=(
         "The agent no longer reads or answers in this workspace.",
+        "Slack takes the agent out of its channels; invite it again after connecting again.",
         "The app stays installed in Slack until a workspace admin removes it there.",
     ),
 )

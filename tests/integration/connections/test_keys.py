@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import cast
 from uuid import UUID
 
@@ -270,6 +271,7 @@ def test_a_test_says_what_it_proved_and_repairs_the_status(
     after = connections.get_connection(kernel, actor=owner.actor, connection_id=view.id)
     assert (after.status, after.error_count, after.last_error) == ("needs_reauth", 1, failed.summary)
     assert after.last_error_at == clock.now()
+    clock.advance(timedelta(seconds=5))
     passed = connections.test_connection(kernel, actor=owner.actor, connection_id=view.id)
     assert passed.succeeded
     assert passed.summary.endswith("(auth.test)")
@@ -294,11 +296,12 @@ def test_disconnecting_forgets_the_secrets_and_closes_the_address(
     connections.assign_number(
         kernel, actor=owner.actor, connection_id=view.id, number_id=view.numbers[0].id, agent_id=agent_id
     )
-    after = connections.disconnect(kernel, actor=owner.actor, connection_id=view.id)
+    after = connections.disconnect(kernel, actor=owner.actor, connection_id=view.id).connection
     assert (after.status, after.webhook_urls, after.credential_hints) == ("disconnected", (), ())
     assert {number.agent_id for number in after.numbers} == {None}
     assert count_rows(kernel, "credential") == count_rows(kernel, "webhook_endpoint") == 0
-    assert connections.disconnect(kernel, actor=owner.actor, connection_id=view.id) == after
+    again = connections.disconnect(kernel, actor=owner.actor, connection_id=view.id)
+    assert (again.connection, again.revocation) == (after, None)
     assert audit_actions(kernel, owner.actor).count("connection.disconnected") == 1
     assert (
         connections.find_connections_for_account(kernel, provider="twilio", account_ids=[view.external_account_id])

@@ -26,6 +26,8 @@ BODIES: dict[str, object] = {
     "update_agent": {"purpose": "Support"},
     "replace_playbook": {"entries": [{"question": "Hours?", "answer": "9 to 17."}]},
     "create_connection": {"provider": "slack", "scheme": "keys", "values": {}},
+    "update_connection": {"name": "Front desk"},
+    "replace_keys": {"values": {}},
     "assign_number": {"agent_id": None},
 }
 OPEN_ROUTES = {
