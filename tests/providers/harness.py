@@ -220,6 +220,8 @@ class Payload:
     kind: str
     request: WebhookRequest
     """Not signed yet."""
+    has_headers: bool
+    """Its headers were kept beside it."""
 
     @property
     def name(self) -> str:
@@ -262,7 +264,9 @@ def load_payloads(slug: str) -> list[Payload]:
         if extra.exists():
             headers = {name.lower(): str(value) for name, value in json.loads(extra.read_text()).items()}
             request = replace(request, headers={**request.headers, **headers})
-        found.append(Payload(slug=slug, event=event, variant=variant, kind=kind, request=request))
+        found.append(
+            Payload(slug=slug, event=event, variant=variant, kind=kind, request=request, has_headers=extra.exists())
+        )
     return found
 
 
