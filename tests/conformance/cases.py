@@ -12,6 +12,7 @@ from tests.providers.harness import (
     DirectoryWire,
     MessagingWire,
     OAuthWire,
+    RevokeWire,
     WebhookWire,
     load_payloads,
     load_wire,
@@ -59,6 +60,11 @@ def directory_wire(slug: str) -> DirectoryWire:
     return _required(load_wire(slug).directory, slug, "directory")
 
 
+def revoke_wire(slug: str) -> RevokeWire:
+    """Return the part of ``wire.py`` that a provider whose access can be given back must have."""
+    return _required(load_wire(slug).revoke, slug, "revoke")
+
+
 def oauth_wire(slug: str) -> OAuthWire:
     """Return the part of ``wire.py`` that a provider with OAuth must have."""
     return _required(load_wire(slug).oauth, slug, "oauth")
@@ -74,6 +80,7 @@ every_receiver = pytest.mark.parametrize("slug", slugs_with(Capability.WEBHOOKS)
 every_sender = pytest.mark.parametrize("slug", slugs_with(Capability.MESSAGING))
 every_channel_list = pytest.mark.parametrize("slug", slugs_with(Capability.CHANNELS))
 every_directory = pytest.mark.parametrize("slug", slugs_with(Capability.DIRECTORY))
+every_revocation = pytest.mark.parametrize("slug", slugs_with(Capability.REVOKE))
 every_oauth = pytest.mark.parametrize("slug", [slug for slug in SLUGS if registry.get_manifest(slug).oauth])
 every_body_signer = pytest.mark.parametrize("slug", slugs_that_sign("body"))
 every_time_signer = pytest.mark.parametrize("slug", slugs_that_sign("time"))

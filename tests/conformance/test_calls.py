@@ -16,9 +16,11 @@ from tests.conformance.cases import (
     every_directory,
     every_oauth,
     every_provider,
+    every_revocation,
     every_sender,
     messaging_wire,
     oauth_wire,
+    revoke_wire,
 )
 from tests.providers.harness import Reply, build_context, load_wire, webhook_url, wire_server
 
@@ -169,6 +171,29 @@ def test_a_contact_is_named(slug: str) -> None:
 @every_directory
 def test_naming_reads_every_failure(slug: str) -> None:
     _check_failures(slug, lambda url: registry.directory(slug).get_contact(_client(slug, url), "someone"))
+
+
+@every_revocation
+def test_access_is_given_back_in_one_call(slug: str) -> None:
+    wire, module = revoke_wire(slug), registry.revoke(slug)
+    with wire_server(wire.revoked) as server:
+        outcome = module.revoke(_client(slug, server.url))
+
+        assert outcome.done and outcome.said.endswith(".")
+        assert [call.path.endswith(wire.path) for call in server.calls] == [True]
+        for secret in load_wire(slug).secrets.values():
+            assert secret not in repr(outcome) + server.calls[0].path + str(server.calls[0].query)
+    if wire.kept is not None:
+        with wire_server(wire.kept) as server:
+            kept = module.revoke(_client(slug, server.url))
+        assert not kept.done and kept.said.endswith(".")
+    error, _ = _failure(wire.ended_before, lambda url: module.revoke(_client(slug, url)))
+    assert isinstance(error, NeedsReauth)
+
+
+@every_revocation
+def test_giving_back_reads_every_failure(slug: str) -> None:
+    _check_failures(slug, lambda url: registry.revoke(slug).revoke(_client(slug, url)))
 
 
 @every_oauth

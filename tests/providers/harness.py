@@ -185,6 +185,19 @@ class DirectoryWire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeWire:
+    """What the provider answers when we give our access back."""
+
+    path: str
+    """End of the address that is called."""
+    revoked: Reply
+    kept: Reply | None
+    """A success that revoked nothing; None if the provider knows no such answer."""
+    ended_before: Reply
+    """Says that the access had ended already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthWire:
     """Token answers, good and bad."""
 
@@ -207,6 +220,7 @@ class Wire:
     messaging: MessagingWire | None = None
     channels: ChannelsWire | None = None
     directory: DirectoryWire | None = None
+    revoke: RevokeWire | None = None
     oauth: OAuthWire | None = None
 
 

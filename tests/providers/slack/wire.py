@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from services.provider_kit.contract import OutboundMessage, WebhookRequest
-from tests.providers.harness import NOW, DirectoryWire, MessagingWire, OAuthWire, Reply, WebhookWire, Wire, json_reply
+from tests.providers.harness import (
+    NOW,
+    DirectoryWire,
+    MessagingWire,
+    OAuthWire,
+    Reply,
+    RevokeWire,
+    WebhookWire,
+    Wire,
+    json_reply,
+)
 
 MESSAGE_ID = "0197f0aa-7c1e-7b3a-9d52-2f6a3f6f0c11"
 MARKER: Mapping[str, object] = {"event_type": "patchbay_message", "event_payload": {"message_id": MESSAGE_ID}}
@@ -112,6 +122,12 @@ WIRE = Wire(
             }
         ),
         name="Kim Larsen",
+    ),
+    revoke=RevokeWire(
+        path="/auth.revoke",
+        revoked=json_reply({"ok": True, "revoked": True}),
+        kept=json_reply({"ok": True, "revoked": False}),
+        ended_before=refusal("token_revoked"),
     ),
     oauth=OAuthWire(
         granted={
