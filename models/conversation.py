@@ -124,6 +124,13 @@ class Message(WorkRow, table=True):
             unique=True,
             postgresql_where=text("external_id <> ''"),
         ),
+        Index(
+            "ix_message_trouble",
+            "tenant_id",
+            "connection_id",
+            "created_at",
+            postgresql_where=text("state IN ('failed', 'unknown')"),
+        ),
         Index("ix_message_open", "next_attempt_at", postgresql_where=text("state IN ('queued', 'sending')")),
     )
 

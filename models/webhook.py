@@ -50,6 +50,13 @@ class WebhookDelivery(WorkRow, table=True):
             "next_attempt_at",
             postgresql_where=text("state IN ('received', 'processing', 'failed')"),
         ),
+        Index(
+            "ix_webhook_delivery_trouble",
+            "tenant_id",
+            "connection_id",
+            "received_at",
+            postgresql_where=text("state IN ('failed', 'dead')"),
+        ),
     )
 
     connection_id: UUID

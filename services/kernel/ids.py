@@ -4,6 +4,7 @@ import os
 import secrets
 import threading
 import time
+from datetime import datetime
 from uuid import UUID
 
 _lock = threading.Lock()
@@ -32,6 +33,11 @@ def new_id() -> UUID:
     milliseconds, fraction = stamp >> 12, stamp & 0xFFF
     tail = int.from_bytes(os.urandom(8)) & (1 << 62) - 1
     return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | tail)
+
+
+def lowest_id(at: datetime) -> UUID:
+    """Return a bound: every id made at that time or later is greater."""
+    return UUID(int=max(int(at.timestamp() * 1000), 0) << 80)
 
 
 def new_token(*, bits: int = 256) -> str:
