@@ -14,8 +14,15 @@ import uvicorn
 
 from app.http.webhooks import create_webhook_app
 from services.agents import AgentForm, AgentView, PlaybookDraft, create_agent, save_playbook
-from services.connections import ConnectionView, assign_number, connect_with_keys
+from services.connections import (
+    ConnectionView,
+    assign_number,
+    check_connection,
+    connect_with_keys,
+    end_connection,
+)
 from services.conversations import name_contact
+from services.health import observe, send_notice
 from services.kernel.db import Wake
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
@@ -48,6 +55,10 @@ _JOBS: dict[str, Callable[[Kernel, UUID, UUID], object]] = {
     "process_delivery": lambda kernel, tenant, row: process_delivery(kernel, tenant_id=tenant, delivery_id=row),
     "run_turn": lambda kernel, tenant, row: run_turns(kernel, tenant_id=tenant, conversation_id=row),
     "send_message": lambda kernel, tenant, row: send_message(kernel, tenant_id=tenant, message_id=row),
+    "check_connection": lambda kernel, tenant, row: check_connection(kernel, tenant_id=tenant, connection_id=row),
+    "end_connection": lambda kernel, tenant, row: end_connection(kernel, tenant_id=tenant, connection_id=row),
+    "observe_health": lambda kernel, tenant, row: observe(kernel, tenant_id=tenant, connection_id=row),
+    "send_notice": lambda kernel, tenant, row: send_notice(kernel, tenant_id=tenant, notice_id=row),
     "name_contact": lambda kernel, tenant, row: name_contact(kernel, tenant_id=tenant, contact_id=row),
 }
 
