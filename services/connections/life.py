@@ -120,7 +120,7 @@ def change_status(
 def add_transition(
     work: UnitOfWork, connection: Connection, *, before: ConnectionStatus, reason: str, actor: Actor, now: datetime
 ) -> None:
-    """Write a line of a connection's history, from ``before`` to where it stands now."""
+    """Write a line of a connection's history, from ``before`` to where it stands now, and have its health looked at."""
     work.session.add(
         ConnectionTransition(
             tenant_id=work.tenant_id,
@@ -135,8 +135,16 @@ def add_transition(
             created_at=now,
         )
     )
+    look_at_health(work, connection, now=now)
     work.session.flush()
     work.notify("connection", connection.id)
+
+
+def look_at_health(work: UnitOfWork, connection: Connection, *, now: datetime) -> None:
+    """Have a connection looked at for findings after the commit; the sweeper finds it if the wake-up is lost."""
+    connection.health_due_at = now
+    work.session.add(connection)
+    work.wake("observe_health", connection.id)
 
 
 def next_check_at(status: ConnectionStatus, *, now: datetime, jitter: float | None = None) -> datetime | None:

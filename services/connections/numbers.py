@@ -8,6 +8,7 @@ from models import Connection, PhoneNumber
 from services import audit
 from services.connections import repository
 from services.connections.clients import provider_context, webhook_urls
+from services.connections.life import look_at_health
 from services.connections.notes import note_failure
 from services.connections.reading import build_view, get_open_row
 from services.connections.refresh import with_fresh_token
@@ -38,6 +39,7 @@ def sync_numbers(kernel: Kernel, *, actor: Actor, connection_id: UUID) -> Connec
     with kernel.unit_of_work(actor.tenant_id) as work:
         current = get_open_row(work, connection_id, for_update=True)
         store_channels(kernel, work, current, channels)
+        look_at_health(work, current, now=kernel.clock.now())
         audit.record(
             work,
             actor=actor,
@@ -76,7 +78,7 @@ def assign_number(
         _, context = _open(kernel, actor.tenant_id, connection_id)
         _call(kernel, connection, lambda: _route(_client(connection, context), connection, number, urls))
     with kernel.unit_of_work(actor.tenant_id) as work:
-        get_open_row(work, connection_id, for_update=True)
+        row = get_open_row(work, connection_id, for_update=True)
         current = _get_number(work, connection_id=connection_id, number_id=number_id)
         agent_name = require_agent(work, agent_id)
         current.agent_id = agent_id
@@ -91,6 +93,7 @@ def assign_number(
             object_id=connection_id,
             detail={"number_id": str(number_id), "agent_id": str(agent_id) if agent_id else None, "agent": agent_name},
         )
+        look_at_health(work, row, now=kernel.clock.now())
         work.notify("connection", connection_id)
         return build_view(kernel, work, connection_id)
 
