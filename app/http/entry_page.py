@@ -94,7 +94,9 @@ def render_form(
     return _page(title=title, lead=escape(lead), body="\n".join(body), foot=escape(foot), status=status)
 
 
-def render_notice(*, title: str, text: str, status: int, link: tuple[str, str] | None = None) -> HTMLResponse:
+def render_notice(
+    *, title: str, text: str, status: int, link: tuple[str, str] | None = None, script: str = ""
+) -> HTMLResponse:
     """Return a page that says one thing, and where to go from there.
 
     Args:
@@ -102,10 +104,11 @@ def render_notice(*, title: str, text: str, status: int, link: tuple[str, str] |
         text: what it means and what to do.
         status: HTTP status.
         link: an address and its words.
+        script: what runs when it is shown; markup of our own making, never a request's.
     """
     address, words = link or ("/", "Go to Patchbay")
     body = f'<a class="btn" href="{escape(address)}">{escape(words)}</a>'
-    return _page(title=title, lead=escape(text), body=body, foot="", status=status)
+    return _page(title=title, lead=escape(text), body=body, foot="", status=status, script=script)
 
 
 def _input(field: Field, *, trouble: Trouble | None, is_focused: bool) -> str:
@@ -146,7 +149,7 @@ def _focused(fields: tuple[Field, ...], trouble: Trouble | None) -> str:
     return next(iter(empty), next(iter(names), ""))
 
 
-def _page(*, title: str, lead: str, body: str, foot: str, status: int) -> HTMLResponse:
+def _page(*, title: str, lead: str, body: str, foot: str, status: int, script: str = "") -> HTMLResponse:
     nonce = secrets.token_urlsafe(16)
     html = f"""<!doctype html>
 <html lang="en">
@@ -173,6 +176,7 @@ def _page(*, title: str, lead: str, body: str, foot: str, status: int) -> HTMLRe
 </section>
 {f'<p class="foot">{foot}</p>' if foot else ""}
 </main>
+{f'<script nonce="{nonce}">{script}</script>' if script else ""}
 </body>
 </html>
 """

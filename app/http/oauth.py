@@ -1,17 +1,19 @@
-"""The two addresses of connecting by consent: out to the provider, and back. Both only ever redirect.
+"""The two addresses of connecting by consent: out to the provider, and back.
 
-Nothing of a request is repeated in an answer: the way back is a path of ours with a code from a closed list, and the
-page turns the code into a sentence.
+Both redirect; a walk in a window of its own ends on a small page that tells its opener and closes. Nothing of a
+request is repeated in an answer: the way back is a path of ours with a code from a closed list, and the page turns the
+code into a sentence.
 """
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.http.deps import actor_from_cookie
+from app.http.oauth_popup import render_popup
 from services import connections
 from services.connections import OAuthOutcome
 from services.kernel.errors import NotFound, Refused
@@ -37,13 +39,26 @@ def create_oauth_router(kernel: Kernel) -> APIRouter:
         actor = actor_from_cookie(kernel, request)
         if actor is None:
             return _go("/login/")
-        agent_id = _agent_id(request)
+        agent_id = _id_of(request, "agent_id", "agent")
+        is_popup = request.query_params.getlist("popup") == ["1"]
         try:
-            return _go(connections.begin_oauth(kernel, actor=actor, provider=slug, agent_id=agent_id))
+            address = connections.begin_oauth(
+                kernel,
+                actor=actor,
+                provider=slug,
+                agent_id=agent_id,
+                app_id=_id_of(request, "app_id", "app"),
+                connection_id=_id_of(request, "connection_id", "connection"),
+                is_popup=is_popup,
+            )
         except NotFound as error:
             raise _problem(HTTPStatus.NOT_FOUND, error.message) from error
         except Refused as error:
-            return _go(_page(agent_id, {"refused": error.code, "provider": slug}))
+            refused = OAuthOutcome(
+                ok=False, code=error.code, message=error.message, agent_id=agent_id, is_popup=is_popup
+            )
+            return _end(kernel, refused, slug)
+        return _go(address)
 
     @router.get("/{provider}/oauth/callback")
     def finish(provider: str, request: Request) -> Response:
@@ -54,7 +69,7 @@ def create_oauth_router(kernel: Kernel) -> APIRouter:
             outcome = connections.finish_oauth(kernel, actor=actor, provider=slug, query=_query(request))
         except NotFound as error:
             raise _problem(HTTPStatus.NOT_FOUND, error.message) from error
-        return _go("/login/" if actor is None else _way_back(outcome, slug))
+        return _go("/login/") if actor is None else _end(kernel, outcome, slug)
 
     return router
 
@@ -67,8 +82,8 @@ def _slug(provider: str) -> str:
         raise _problem(HTTPStatus.NOT_FOUND, "There is no such provider.") from error
 
 
-def _agent_id(request: Request) -> UUID | None:
-    given = request.query_params.getlist("agent_id")
+def _id_of(request: Request, name: str, noun: str) -> UUID | None:
+    given = request.query_params.getlist(name)
     if not given:
         return None
     try:
@@ -76,7 +91,7 @@ def _agent_id(request: Request) -> UUID | None:
         return UUID(text)
     except ValueError:
         # ``from None``: the cause quotes the request.
-        raise _problem(HTTPStatus.NOT_FOUND, "There is no such agent. Choose one from the list.") from None
+        raise _problem(HTTPStatus.NOT_FOUND, f"There is no such {noun}. Choose one from the list.") from None
 
 
 def _query(request: Request) -> Mapping[str, Sequence[str]]:
@@ -88,10 +103,25 @@ def _query(request: Request) -> Mapping[str, Sequence[str]]:
         return {}
 
 
+def _end(kernel: Kernel, outcome: OAuthOutcome, slug: str) -> Response:
+    page = _way_back(outcome, slug)
+    if not outcome.is_popup:
+        return _go(page)
+    return render_popup(outcome, provider=slug, page=page, origin=_origin(kernel))
+
+
+def _origin(kernel: Kernel) -> str:
+    parts = urlsplit(kernel.settings.public_url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _way_back(outcome: OAuthOutcome, slug: str) -> str:
     if outcome.ok:
         return _page(outcome.agent_id, {"connected": str(outcome.connection_id)})
-    return _page(outcome.agent_id, {"refused": outcome.code, "provider": slug})
+    result = {"refused": outcome.code, "provider": slug}
+    if outcome.attempt_id is not None:
+        result["attempt"] = str(outcome.attempt_id)
+    return _page(outcome.agent_id, result)
 
 
 def _page(agent_id: UUID | None, result: Mapping[str, str]) -> str:

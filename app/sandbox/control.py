@@ -73,6 +73,14 @@ class EventsUrl(_Body):
     url: str
 
 
+class Rotation(_Body):
+    """Whether an app's bot tokens end and are renewed."""
+
+    app: str = OPERATOR_APP_ID
+    seconds: int = Field(default=43_200, ge=0, le=604_800)
+    """How long each one lives; 0 turns rotation off for new tokens."""
+
+
 class SmsWrite(_Body):
     """A contact sends a text message."""
 
@@ -153,6 +161,7 @@ def control_routes(world: World) -> Sequence[BaseRoute]:
         post("/slack/revoke", SlackPlace, _revoke),
         post("/slack/invite", SlackPlace, _invite),
         post("/slack/events-url", EventsUrl, _set_events_url),
+        post("/slack/rotation", Rotation, _set_rotation),
         post("/twilio/sms", SmsWrite, _write_sms),
         post("/twilio/outcome", SmsOutcome, _set_outcome),
         post("/model/script", Script, _script),
@@ -256,6 +265,14 @@ async def _set_events_url(world: World, body: EventsUrl) -> Answer:
         raise ControlError(problem)
     app.events_url = body.url
     return {"app": app.id, "events_url": app.events_url}
+
+
+async def _set_rotation(world: World, body: Rotation) -> Answer:
+    app = next((item for item in world.store.state.slack.apps if item.id == body.app), None)
+    if app is None:
+        raise ControlError("There is no such app.")
+    app.token_seconds = body.seconds
+    return {"app": app.id}
 
 
 def _find_number(world: World, phone_number: str) -> tuple[TwilioAccount, TwilioNumber]:

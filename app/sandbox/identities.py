@@ -261,6 +261,16 @@ def new_bot_token() -> str:
     return f"xoxb-{digits}-{digits[::-1]}-{secrets.token_hex(12)}"
 
 
+def new_rotating_token() -> str:
+    """Make a bot token of an app with token rotation, in Slack's shape."""
+    return f"xoxe.xoxb-1-{secrets.token_hex(40)}"
+
+
+def new_refresh_token() -> str:
+    """Make a refresh token in Slack's shape."""
+    return f"xoxe-1-{secrets.token_hex(40)}"
+
+
 def _new_app(app_id: str, *, name: str, home_team_id: str) -> SlackApp:
     digits = "".join(secrets.choice("0123456789") for _ in range(13))
     return SlackApp(

@@ -34,7 +34,7 @@ def call_method(
     method = METHODS.get(name)
     if method is None:
         raise SlackError("unknown_method", req_method=name)
-    installation = _authenticate(state.slack, token)
+    installation = _authenticate(state.slack, token, now=now)
     granted = set(installation.scopes)
     if method.scopes and not granted.intersection(method.scopes):
         raise SlackError("missing_scope", needed=method.scopes[0], provided=",".join(installation.scopes))
@@ -61,14 +61,22 @@ def revoke(state: SandboxState, installation: SlackInstallation, *, uninstalled:
     return [Event(team_id=installation.team_id, app_id=app.id, body=body) for body in bodies]
 
 
-def _authenticate(slack: SlackState, token: str) -> SlackInstallation:
+def _authenticate(slack: SlackState, token: str, *, now: float) -> SlackInstallation:
     if not token:
         raise SlackError("not_authed")
     for installation in slack.installations:
-        if hmac.compare_digest(installation.token.encode(), token.encode()):
-            if installation.revoked:
-                raise SlackError("token_revoked")
-            return installation
+        ends = {
+            installation.token: installation.expires_at,
+            installation.previous_token: installation.previous_expires_at,
+        }
+        known = next((item for item in ends if item and hmac.compare_digest(item.encode(), token.encode())), None)
+        if known is None:
+            continue
+        if installation.revoked:
+            raise SlackError("token_revoked")
+        if ends[known] and ends[known] <= now:
+            raise SlackError("token_expired")
+        return installation
     raise SlackError("invalid_auth")
 
 

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from app.sandbox.identities import SCOPES, join_default_channels, new_bot_token
+from app.sandbox.identities import (
+    SCOPES,
+    join_default_channels,
+    new_bot_token,
+    new_refresh_token,
+    new_rotating_token,
+)
 from app.sandbox.slack_call import Answer, SlackError, find_team
 from app.sandbox.state import SlackApp, SlackCode, SlackInstallation, SlackState
 
@@ -106,15 +112,22 @@ def exchange_code(slack: SlackState, form: Mapping[str, str], *, authorization: 
         raise SlackError("invalid_client_id")
     if not hmac.compare_digest(app.client_secret.encode(), client_secret.encode()):
         raise SlackError("bad_client_secret")
-    if form.get("grant_type", "authorization_code") != "authorization_code":
+    grant_type = form.get("grant_type", "authorization_code")
+    if grant_type == "refresh_token":
+        return _answer(slack, app, _renew(slack, form, app=app, now=now), now=now)
+    if grant_type != "authorization_code":
         raise SlackError("invalid_grant_type")
     code = _spend(slack, form, app=app, now=now)
-    installation = _install(slack, code)
-    team = find_team(slack, code.team_id)
+    installation = _install(slack, code, app=app, now=now)
+    return {**_answer(slack, app, installation, now=now), "authed_user": {"id": code.user_id}}
+
+
+def _answer(slack: SlackState, app: SlackApp, installation: SlackInstallation, *, now: float) -> Answer:
+    team = find_team(slack, installation.team_id)
+    rotation = {"refresh_token": installation.refresh_token, "expires_in": round(installation.expires_at - now)}
     return {
         "ok": True,
         "app_id": app.id,
-        "authed_user": {"id": code.user_id},
         "scope": ",".join(installation.scopes),
         "token_type": "bot",
         "access_token": installation.token,
@@ -122,7 +135,29 @@ def exchange_code(slack: SlackState, form: Mapping[str, str], *, authorization: 
         "team": {"id": team.id, "name": team.name},
         "enterprise": None,
         "is_enterprise_install": False,
+        **(rotation if installation.refresh_token else {}),
     }
+
+
+def _renew(slack: SlackState, form: Mapping[str, str], *, app: SlackApp, now: float) -> SlackInstallation:
+    """Spend a refresh token: it works once, and the token before lives to its own end.
+
+    https://docs.slack.dev/authentication/using-token-rotation
+    """
+    given = form.get("refresh_token", "").encode()
+    for installation in slack.installations:
+        own = installation.refresh_token
+        is_it = installation.app_id == app.id and own and hmac.compare_digest(own.encode(), given)
+        if is_it and not installation.revoked:
+            _rotate(installation, app=app, now=now)
+            return installation
+    raise SlackError("invalid_refresh_token")
+
+
+def _rotate(installation: SlackInstallation, *, app: SlackApp, now: float) -> None:
+    installation.previous_token, installation.previous_expires_at = installation.token, installation.expires_at
+    installation.token, installation.refresh_token = new_rotating_token(), new_refresh_token()
+    installation.expires_at = now + app.token_seconds
 
 
 def _spend(slack: SlackState, form: Mapping[str, str], *, app: SlackApp, now: float) -> SlackCode:
@@ -146,8 +181,8 @@ def _challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _install(slack: SlackState, code: SlackCode) -> SlackInstallation:
-    """Install the app; as at Slack, installing again keeps the token and only ever adds scopes."""
+def _install(slack: SlackState, code: SlackCode, *, app: SlackApp, now: float) -> SlackInstallation:
+    """Install the app; as at Slack, installing again only ever adds scopes, and keeps a token that does not end."""
     existing = next(
         (
             item
@@ -158,6 +193,8 @@ def _install(slack: SlackState, code: SlackCode) -> SlackInstallation:
     )
     if existing is not None:
         existing.scopes = sorted({*existing.scopes, *code.scopes})
+        if app.token_seconds:
+            _rotate(existing, app=app, now=now)
         return existing
     installation = SlackInstallation(
         app_id=code.app_id,
@@ -166,6 +203,9 @@ def _install(slack: SlackState, code: SlackCode) -> SlackInstallation:
         scopes=sorted(set(code.scopes)),
         installed_by=code.user_id,
     )
+    if app.token_seconds:
+        _rotate(installation, app=app, now=now)
+        installation.previous_token = ""
     slack.installations.append(installation)
     join_default_channels(slack, installation)
     return installation

@@ -89,6 +89,8 @@ class SlackApp(Record):
     events_url: str = ""
     home_team_id: str = ""
     """Set for an app that a workspace made for itself: installed there from the start, and nowhere else."""
+    token_seconds: int = 0
+    """How long its bot tokens live; 0 if token rotation is off and they live until they are revoked."""
 
 
 class SlackInstallation(Record):
@@ -100,6 +102,13 @@ class SlackInstallation(Record):
     scopes: list[str]
     installed_by: str
     revoked: bool = False
+    expires_at: float = 0.0
+    """When the token ends; 0 if it does not."""
+    refresh_token: str = ""
+    """What renews it, once; empty without token rotation."""
+    previous_token: str = ""
+    """The token before the last renewal; it lives to its own end."""
+    previous_expires_at: float = 0.0
 
 
 class SlackCode(Record):

@@ -1,15 +1,17 @@
 """Opens a connection's secrets for the length of one call, and says which addresses are whose."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from models import Connection
+from models import Connection, ConnectionStatus
+from models import ProviderApp as OwnApp
 from services import vault
-from services.connections import repository
+from services.connections import app_repository, repository
 from services.kernel.db import UnitOfWork
-from services.kernel.errors import ConfigurationError
+from services.kernel.errors import ConfigurationError, RetryLater
 from services.kernel.kernel import Kernel
 from services.kernel.secret import Secret
 from services.kernel.settings import ProviderApp, Settings
@@ -18,8 +20,21 @@ from services.provider_kit.contract import Capability, ProviderContext, Provider
 
 CREDENTIAL_TABLE = "credential"
 CREDENTIAL_COLUMN = "sealed"
+APP_TABLE = "provider_app"
 OPERATOR_SECRET = "signing_secret"
-"""Name under which a provider's webhooks find the secret of the operator's app."""
+"""Name under which a provider's webhooks find the secret of the app, the operator's or the tenant's own."""
+RENEWED = (ConnectionStatus.ACTIVE, ConnectionStatus.DEGRADED, ConnectionStatus.PAUSED)
+"""Statuses in which a connection's token is kept alive; a paused one must still be able to go on."""
+USABLE = timedelta(seconds=60)
+"""How long a token must still live for a call to begin with it."""
+
+
+class TokenRunOut(RetryLater):
+    """The access token is over: end the transaction, renew it with ``keep_fresh``, and start again."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__("The access is being renewed. Try again in a moment.", code="token_run_out")
+        self.connection_id = connection.id
 
 
 def addresses(settings: Settings, manifest: ProviderManifest) -> dict[str, str]:
@@ -56,7 +71,12 @@ def provider_context(kernel: Kernel, work: UnitOfWork, connection: Connection) -
     """Open a connection's secrets for one call.
 
     The context outlives the transaction: take it, end the unit of work, then call the provider.
+
+    Raises:
+        TokenRunOut: the token is over; it cannot be renewed within a transaction.
     """
+    if can_be_renewed(connection) and not is_usable(connection, now=kernel.clock.now()):
+        raise TokenRunOut(connection)
     return build_context(
         kernel,
         registry.get_manifest(connection.provider),
@@ -70,9 +90,20 @@ def open_client(kernel: Kernel, work: UnitOfWork, connection: Connection) -> Any
 
     Raises:
         NeedsReauth: the connection holds no credential.
+        TokenRunOut: its token is over; :func:`services.connections.refresh.with_fresh_token` takes care of that.
     """
     context = provider_context(kernel, work, connection)
     return registry.client(connection.provider).build_client(context)
+
+
+def can_be_renewed(connection: Connection) -> bool:
+    """Return whether the connection's token ends, and is kept alive by renewing it."""
+    return connection.refresh_due_at is not None and connection.status in RENEWED
+
+
+def is_usable(connection: Connection, *, now: datetime) -> bool:
+    """Return whether a call may begin with the connection's token."""
+    return connection.token_expires_at is None or connection.token_expires_at - now >= USABLE
 
 
 def open_secrets(kernel: Kernel, work: UnitOfWork, connection: Connection) -> dict[str, Secret]:
@@ -92,15 +123,33 @@ def open_secrets(kernel: Kernel, work: UnitOfWork, connection: Connection) -> di
 
 
 def webhook_secrets(kernel: Kernel, work: UnitOfWork, connection: Connection) -> Mapping[str, Secret]:
-    """Return what a webhook's signature is checked with: the operator's app's secret, or the connection's own.
+    """Return what a webhook's signature is checked with: the secret of the app, or the connection's own.
 
     Returns:
         Secrets by name; empty if there are none, and then the provider's module refuses every request.
     """
+    if connection.provider_app_id is not None:
+        app = app_repository.find_app(work.session, tenant_id=work.tenant_id, app_id=connection.provider_app_id)
+        return own_app_secrets(kernel, work, app) if app else {}
     if not connection.uses_operator_app:
         return open_secrets(kernel, work, connection)
-    app = find_operator_app(kernel.settings, connection.provider)
-    return operator_secrets(app) if app else {}
+    registered = find_operator_app(kernel.settings, connection.provider)
+    return operator_secrets(registered) if registered else {}
+
+
+def own_app_secrets(kernel: Kernel, work: UnitOfWork, app: OwnApp) -> dict[str, Secret]:
+    """Return the secrets that one of the tenant's own apps signs webhooks with."""
+    if app.sealed_signing_secret is None:
+        return {}
+    secret = vault.reveal(
+        work,
+        kernel,
+        table=APP_TABLE,
+        column="sealed_signing_secret",
+        row_id=app.id,
+        sealed=app.sealed_signing_secret,
+    )
+    return {OPERATOR_SECRET: secret}
 
 
 def find_operator_app(settings: Settings, provider: str) -> ProviderApp | None:

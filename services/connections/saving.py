@@ -3,19 +3,23 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from models import Connection, ConnectionCheck, ConnectionStatus, Credential, PhoneNumber, WebhookEndpoint
-from services import vault
+from models import Connection, ConnectionCheck, ConnectionStatus, PhoneNumber, WebhookEndpoint
+from services import audit
+from services.audit.service import Detail
 from services.connections import repository
-from services.connections.clients import CREDENTIAL_COLUMN, CREDENTIAL_TABLE, build_context
+from services.connections.clients import build_context
+from services.connections.credentials import replace_credentials
 from services.connections.life import change_status
+from services.connections.repairs import find_existing
 from services.kernel.db import UnitOfWork
-from services.kernel.errors import Conflict, NeedsReauth, NotFound, Refused, Unauthenticated
+from services.kernel.errors import NeedsReauth, NotFound, Refused, Unauthenticated
 from services.kernel.ids import new_id, new_token
 from services.kernel.kernel import Kernel
 from services.kernel.secret import Secret
-from services.provider_kit import fields, registry
+from services.provider_kit import registry
 from services.provider_kit.contract import (
     Capability,
     ExternalAccount,
@@ -47,6 +51,12 @@ class Draft:
     settings: Mapping[str, str]
     scopes: Sequence[str]
     proof: Proof
+    provider_app_id: UUID | None = None
+    """The tenant's own app, if it came through one."""
+    connection_id: UUID | None = None
+    """The connection to repair, if one was named."""
+    token_expires_at: datetime | None = None
+    refresh_due_at: datetime | None = None
 
 
 def prove(
@@ -117,12 +127,15 @@ def save(kernel: Kernel, work: UnitOfWork, *, actor: Actor, draft: Draft) -> UUI
         The connection's id.
 
     Raises:
-        NotFound: the agent is not there.
+        NotFound: the agent, or the connection to repair, is not there.
+        Refused: the connection to repair is to another account; ``other_account``.
         Conflict: the account is connected for this agent already.
     """
     manifest, account, now = draft.manifest, draft.proof.account, kernel.clock.now()
-    agent_name = require_agent(work, draft.agent_id)
-    existing = _find_repairable(work, draft, agent_name=agent_name)
+    existing = find_existing(
+        work, manifest=manifest, account=account, agent_id=draft.agent_id, connection_id=draft.connection_id
+    )
+    require_agent(work, existing.agent_id if existing else draft.agent_id)
     connection = existing or Connection(
         tenant_id=work.tenant_id,
         id=new_id(),
@@ -135,10 +148,13 @@ def save(kernel: Kernel, work: UnitOfWork, *, actor: Actor, draft: Draft) -> UUI
     )
     connection.auth_scheme = draft.auth_scheme
     connection.uses_operator_app = draft.uses_operator_app
+    connection.provider_app_id = draft.provider_app_id
+    connection.token_expires_at = draft.token_expires_at
+    connection.refresh_due_at = draft.refresh_due_at
     connection.external_account_id = account.id
     connection.external_account_name = account.name
     connection.scopes = list(draft.scopes)
-    connection.settings = {**draft.settings, **account.details}
+    connection.settings = {**connection.settings, **draft.settings, **account.details}
     connection.connected_by = actor.label
     connection.connected_at = now
     connection.last_error = ""
@@ -146,7 +162,7 @@ def save(kernel: Kernel, work: UnitOfWork, *, actor: Actor, draft: Draft) -> UUI
     connection.updated_at = now
     work.session.add(connection)
     work.session.flush()
-    _replace_credentials(kernel, work, connection, draft.secrets)
+    replace_credentials(kernel, work, connection, draft.secrets)
     _ensure_endpoint(kernel, work, connection)
     store_channels(kernel, work, connection, draft.proof.channels)
     add_check(
@@ -157,22 +173,43 @@ def save(kernel: Kernel, work: UnitOfWork, *, actor: Actor, draft: Draft) -> UUI
         summary=describe_check(account),
         duration_ms=draft.proof.duration_ms,
     )
-    change_status(
+    _note_connected(work, connection, actor=actor, draft=draft, is_repair=existing is not None, now=now)
+    return connection.id
+
+
+def _note_connected(
+    work: UnitOfWork, connection: Connection, *, actor: Actor, draft: Draft, is_repair: bool, now: datetime
+) -> None:
+    """Put the connection into use, or leave it paused, and write down who did that; also if nothing was broken."""
+    action = "connection.reconnected" if is_repair else "connection.created"
+    detail: dict[str, Detail] = {
+        "auth_scheme": draft.auth_scheme,
+        "external_account_id": connection.external_account_id,
+        "external_account_name": connection.external_account_name,
+        "agent_id": str(connection.agent_id) if connection.agent_id else None,
+        "own_app_id": str(draft.provider_app_id) if draft.provider_app_id else None,
+    }
+    is_paused = connection.status is ConnectionStatus.PAUSED
+    changed = change_status(
         work,
         connection,
-        to=ConnectionStatus.ACTIVE,
-        reason="Connected again" if existing else "Connected",
+        to=ConnectionStatus.PAUSED if is_paused else ConnectionStatus.ACTIVE,
+        reason="Connected again" if is_repair else "Connected",
         actor=actor,
         now=now,
-        action="connection.reconnected" if existing else "connection.created",
-        detail={
-            "auth_scheme": draft.auth_scheme,
-            "external_account_id": account.id,
-            "external_account_name": account.name,
-            "agent_id": str(draft.agent_id) if draft.agent_id else None,
-        },
+        action=action,
+        detail=detail,
     )
-    return connection.id
+    if not changed:
+        audit.record(
+            work,
+            actor=actor,
+            action=action,
+            object_kind="connection",
+            object_id=connection.id,
+            detail={"provider": connection.provider, **detail},
+        )
+        work.notify("connection", connection.id)
 
 
 def require_agent(work: UnitOfWork, agent_id: UUID | None) -> str:
@@ -232,51 +269,6 @@ def add_check(
     work.session.add(check)
     work.session.flush()
     return check
-
-
-def _find_repairable(work: UnitOfWork, draft: Draft, *, agent_name: str) -> Connection | None:
-    manifest, account = draft.manifest, draft.proof.account
-    key = f"connection:{work.tenant_id}:{manifest.slug}:{account.id}:{draft.agent_id}"
-    repository.lock_account(work.session, key=key)
-    found = repository.find_connections_of_account(
-        work.session,
-        tenant_id=work.tenant_id,
-        provider=manifest.slug,
-        external_account_id=account.id,
-        agent_id=draft.agent_id,
-    )
-    if any(connection.status in repository.IN_USE for connection in found):
-        holder = f"“{agent_name}”" if agent_name else "the whole company"
-        raise Conflict(
-            f"The {manifest.name} {manifest.account_noun} “{account.name}” is already connected for {holder}."
-            " Disconnect it first, or connect another one.",
-            code="already_connected",
-            provider=manifest.slug,
-        )
-    return found[0] if found else None
-
-
-def _replace_credentials(
-    kernel: Kernel, work: UnitOfWork, connection: Connection, secrets: Mapping[str, Secret]
-) -> None:
-    repository.delete_credentials(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
-    for name, secret in secrets.items():
-        row_id = new_id()
-        sealed = vault.seal(
-            work, kernel, table=CREDENTIAL_TABLE, column=CREDENTIAL_COLUMN, row_id=row_id, secret=secret
-        )
-        work.session.add(
-            Credential(
-                tenant_id=work.tenant_id,
-                id=row_id,
-                connection_id=connection.id,
-                name=name,
-                sealed=sealed,
-                hint=fields.mask(secret),
-                updated_at=kernel.clock.now(),
-            )
-        )
-    work.session.flush()
 
 
 def _ensure_endpoint(kernel: Kernel, work: UnitOfWork, connection: Connection) -> None:

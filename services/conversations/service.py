@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from models import (
@@ -107,14 +108,13 @@ def name_contact(kernel: Kernel, *, tenant_id: UUID, contact_id: UUID) -> None:
 
     A name is a courtesy: if the provider does not give it now, the id stays and nothing else waits for it.
     """
-    with kernel.unit_of_work(tenant_id) as work:
-        found = repository.find_identity_and_connection(work, contact_id)
+    try:
+        found = connections.with_fresh_token(
+            kernel, tenant_id=tenant_id, attempt=lambda work: _open_directory(kernel, work, contact_id)
+        )
         if found is None:
             return
-        external_id, connection = found
-        provider = connection.provider
-        client = connections.open_client(kernel, work, connection)
-    try:
+        external_id, provider, client = found
         name = directory(provider).get_contact(client, external_id).name
     except PatchbayError as error:
         logger.info("conversations.contact.not_named: %s", error.code)
@@ -125,6 +125,15 @@ def name_contact(kernel: Kernel, *, tenant_id: UUID, contact_id: UUID) -> None:
             contact.name = name
             for conversation_id in repository.list_conversation_ids(work, contact_id):
                 work.notify("conversation", conversation_id)
+
+
+def _open_directory(kernel: Kernel, work: UnitOfWork, contact_id: UUID) -> tuple[str, str, Any] | None:
+    """Return a nameless contact's id at its provider, the provider, and a client to ask it with."""
+    found = repository.find_identity_and_connection(work, contact_id)
+    if found is None:
+        return None
+    external_id, connection = found
+    return external_id, connection.provider, connections.open_client(kernel, work, connection)
 
 
 def add_reply(

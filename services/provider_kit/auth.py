@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from services.provider_kit.fields import Field
 
-
 REFRESH_TOKEN = "refresh_token"
 """Name of the credential that renews the others."""
 

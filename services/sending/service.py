@@ -45,8 +45,14 @@ class _Claim:
 
 def send_message(kernel: Kernel, *, tenant_id: UUID, message_id: UUID) -> None:
     """Send a message, or find out what became of an attempt that was cut off. Running it twice does no harm."""
-    with kernel.unit_of_work(tenant_id) as work:
-        claim = _claim(kernel, work, message_id)
+    try:
+        claim = connections.with_fresh_token(
+            kernel, tenant_id=tenant_id, attempt=lambda work: _claim(kernel, work, message_id)
+        )
+    except (NeedsReauth, RetryLater) as error:
+        # The token is over and could not be renewed now: nothing was claimed, and the sweeper comes back to it.
+        logger.info("sending.message.waits_for_token", outcome=error.code)
+        return
     if claim is None:
         return
     with bind_context(tenant_id=tenant_id, trace_id=claim.trace_id, connection_id=claim.connection_id):

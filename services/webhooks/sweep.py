@@ -7,11 +7,14 @@ from sqlmodel import Session, col, func, select
 
 from models import Connection, Conversation, Direction, Ending, Message, Turn, WebhookDelivery
 from services.connections import RENEWED, WORKING
+from services.health.notice_repository import list_due as list_due_notices
+from services.health.repository import list_unobserved
 from services.kernel.db import Wake
 from services.kernel.kernel import Kernel
 from services.kernel.leases import is_due, is_free
 from services.sending.repository import UNSENT
 from services.turns.repository import OPEN as OPEN_TURNS
+from services.vault.repository import list_due_rotations
 from services.webhooks.repository import OPEN as OPEN_DELIVERIES
 
 BATCH = 1000
@@ -96,6 +99,18 @@ def _due_endings(session: Session) -> Sequence[tuple[UUID, UUID]]:
     ).all()
 
 
+def _due_rotations(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return list_due_rotations(session, limit=BATCH)
+
+
+def _due_observations(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return list_unobserved(session, limit=BATCH)
+
+
+def _due_notices(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return list_due_notices(session, limit=BATCH)
+
+
 _DUE: dict[str, Callable[[Session], Sequence[tuple[UUID, UUID]]]] = {
     "process_delivery": _due_deliveries,
     "run_turn": _due_turns,
@@ -103,4 +118,7 @@ _DUE: dict[str, Callable[[Session], Sequence[tuple[UUID, UUID]]]] = {
     "check_connection": _due_checks,
     "end_connection": _due_endings,
     "refresh_connection": _due_refreshes,
+    "rotate_keys": _due_rotations,
+    "observe_health": _due_observations,
+    "send_notice": _due_notices,
 }

@@ -162,6 +162,14 @@ class SandboxClient:
         """Set an own app's events address; Slack's challenge is sent to it first."""
         self.control("slack/events-url", {"url": url, "app": app})
 
+    def rotate_tokens(self, *, seconds: int = 43_200, app: str = "A0PATCHBAY1") -> None:
+        """Turn token rotation on for tokens that an app gets from now on; 0 seconds turns it off."""
+        self.control("slack/rotation", {"app": app, "seconds": seconds})
+
+    def slack_control(self, act: Literal["revoke", "uninstall"], *, team: str = "", app: str = "") -> None:
+        """Let a workspace's admin end an app's access."""
+        self.control(f"slack/{act}", {"team": team, "app": app})
+
     def reset(self, *, forget: Literal["said", "connections", "identities"] = "said") -> None:
         """Start afresh; deliveries still on their way are dropped."""
         self.control("reset", {"forget": forget})

@@ -1,14 +1,19 @@
-"""Slack's answer to ``oauth.v2.access``. https://docs.slack.dev/reference/methods/oauth.v2.access"""
+"""Slack's answers to ``oauth.v2.access``: the grant, and with token rotation its renewals.
+
+https://docs.slack.dev/reference/methods/oauth.v2.access
+https://docs.slack.dev/authentication/using-token-rotation
+"""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.kernel.errors import InvalidInput, Refused
+from services.kernel.errors import InvalidInput, NeedsReauth, Refused, RetryLater
 from services.kernel.secret import Secret
-from services.provider_kit.contract import ExternalAccount, TokenGrant
+from services.provider_kit.auth import REFRESH_TOKEN
+from services.provider_kit.contract import ExternalAccount, RefreshedToken, TokenGrant
 from services.provider_kit.payloads import read_model
 
 _REFUSALS: Mapping[str, str] = {
@@ -20,6 +25,12 @@ _REFUSALS: Mapping[str, str] = {
     "invalid_code": "Slack does not accept this consent. Start again.",
     "invalid_team_for_non_distributed_app": "The Slack app is not distributed: it only installs in its own workspace.",
 }
+# What Slack says of a refresh token that will never work again.
+_ENDED = frozenset(
+    {"account_inactive", "invalid_grant", "invalid_refresh_token", "token_expired", "token_revoked", "team_not_found"}
+)
+_BUSY = frozenset({"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"})
+_LONGEST_LIFE = timedelta(days=3650).total_seconds()
 
 
 class _Team(BaseModel):
@@ -38,7 +49,16 @@ class _Token(BaseModel):
     team: _Team | None = None
     is_enterprise_install: bool = False
     refresh_token: str = ""
-    expires_at: float | None = None
+    expires_in: float | None = Field(default=None, gt=0, le=_LONGEST_LIFE)
+
+
+class _Renewed(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    access_token: str = Field(min_length=1)
+    refresh_token: str = Field(min_length=1)
+    token_type: str = ""
+    scope: str = ""
+    expires_in: float = Field(gt=0, le=_LONGEST_LIFE)
 
 
 def read_grant(token: Mapping[str, Any]) -> TokenGrant:
@@ -62,7 +82,9 @@ def read_grant(token: Mapping[str, Any]) -> TokenGrant:
         )
     if grant.token_type != "bot":
         raise Refused("Slack granted a person's token, not a bot's. Start again.", code="oauth", provider="slack")
-    secrets = {"bot_token": grant.access_token, "refresh_token": grant.refresh_token}
+    if grant.expires_in is not None and not grant.refresh_token:
+        raise Refused("Slack gave a token that ends, and no way to renew it.", code="oauth", provider="slack")
+    secrets = {"bot_token": grant.access_token, REFRESH_TOKEN: grant.refresh_token}
     details = {"bot_user_id": grant.bot_user_id, "app_id": grant.app_id}
     return TokenGrant(
         account=ExternalAccount(
@@ -72,5 +94,36 @@ def read_grant(token: Mapping[str, Any]) -> TokenGrant:
             scopes=tuple(scope for scope in grant.scope.split(",") if scope),
         ),
         secrets={name: Secret(value) for name, value in secrets.items() if value},
-        expires_at=None if grant.expires_at is None else datetime.fromtimestamp(grant.expires_at, UTC),
+        expires_in=None if grant.expires_in is None else timedelta(seconds=grant.expires_in),
     )
+
+
+def read_refresh(token: Mapping[str, Any]) -> RefreshedToken:
+    """Turn the decoded answer to a refresh token into the next bot token and the next refresh token.
+
+    Raises:
+        NeedsReauth: Slack does not accept the refresh token any more.
+        RetryLater: Slack cannot answer now.
+        Refused: the app is refused, or the answer is not a bot's token.
+    """
+    if token.get("ok") is not True:
+        raise _refresh_error(str(token.get("error", ""))[:80])
+    try:
+        renewed = read_model(_Renewed, token)
+    except InvalidInput:
+        raise Refused("Slack's renewed token is incomplete.", code="unexpected_answer", provider="slack") from None
+    if renewed.token_type != "bot":
+        raise Refused("Slack renewed a person's token, not a bot's.", code="unexpected_answer", provider="slack")
+    return RefreshedToken(
+        secrets={"bot_token": Secret(renewed.access_token), REFRESH_TOKEN: Secret(renewed.refresh_token)},
+        expires_in=timedelta(seconds=renewed.expires_in),
+        scopes=tuple(scope for scope in renewed.scope.split(",") if scope),
+    )
+
+
+def _refresh_error(word: str) -> NeedsReauth | RetryLater | Refused:
+    if word in _ENDED:
+        return NeedsReauth("Slack does not renew this access any more. Connect again.", code=word, provider="slack")
+    if word in _BUSY:
+        return RetryLater("Slack could not renew the access just now.", code=word, provider="slack")
+    return Refused(_REFUSALS.get(word, "Slack refused to renew the access."), code="refresh_refused", provider="slack")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -122,7 +123,13 @@ def test_an_account_that_is_connected_stays_as_it_is(walk: Walk) -> None:
     again = walk.web.get(BEGIN, params={"agent_id": str(walk.agent_id)}, headers=walk.owner.headers)
     walk.back_url = walk.sandbox.consent(again.headers["location"])
     answer = walk.come_back()
-    assert answer.headers["location"].endswith("?refused=already_connected&provider=slack")
+    query = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert query["refused"] == ["already_connected"]
+    message = connections.describe_refusal(walk.kernel, actor=walk.owner.actor, attempt_id=UUID(query["attempt"][0]))
+    assert "“Northwind Creators” is already connected for “Bri”" in message
+    assert (
+        connections.describe_refusal(walk.kernel, actor=walk.stranger.actor, attempt_id=UUID(query["attempt"][0])) == ""
+    )
     assert _credentials(walk.kernel) == before
     assert audit_actions(walk.kernel, walk.owner.actor)[1:] == ["connection.oauth_refused"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from uuid import UUID
 
 import pytest
 from httpx2 import Response
@@ -17,7 +18,8 @@ from starlette.testclient import TestClient
 from app.http.api import create_http_app
 from models import Role
 from services import connections
-from services.connections.oauth import ATTEMPT_LIFETIME, REFUSALS
+from services.connections.oauth import ATTEMPT_LIFETIME
+from services.connections.oauth_reply import REFUSALS
 from services.kernel.errors import Forbidden, Refused
 from services.kernel.ids import new_token
 from services.kernel.kernel import Kernel, build_kernel
@@ -352,7 +354,9 @@ def test_a_bad_ending_stores_and_reflects_nothing(walk: Walk, name: str, caplog:
     assert (parts.scheme, parts.netloc) == ("", "")
     assert location.startswith(("/admin/ai-team/", "/login/"))
     if location != "/login/":
-        assert parse_qs(parts.query) == {"refused": [code], "provider": ["slack"]}
+        query = parse_qs(parts.query)
+        assert all(UUID(attempt) for attempt in query.pop("attempt", []))
+        assert query == {"refused": [code], "provider": ["slack"]}
     # The test's own browser logs the addresses it visits, under its libraries' names.
     ours = [record for record in caplog.records if not record.name.startswith(("httpx2", "httpcore2"))]
     logged = repr([record.__dict__ for record in ours])

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import cast
 
 import pytest
@@ -139,8 +139,56 @@ def test_a_look_up_that_never_ends_says_so() -> None:
 
 def test_a_rotating_token_keeps_its_refresh_token_and_its_end() -> None:
     assert WIRE.oauth is not None
-    grant = oauth.read_grant({**WIRE.oauth.granted, "refresh_token": "xoxe-1-canary", "expires_at": 1763683200})
+    grant = oauth.read_grant({**WIRE.oauth.granted, "refresh_token": "xoxe-1-canary", "expires_in": 43200})
 
     assert set(grant.secrets) == {"bot_token", "refresh_token"}
-    assert grant.expires_at == datetime(2025, 11, 21, 0, 0, tzinfo=UTC)
+    assert grant.expires_in == timedelta(hours=12)
     assert grant.account.details == {"bot_user_id": "U0LAN0Z89", "app_id": "A0KRD7HC3"}
+
+
+def test_a_token_that_ends_without_a_way_to_renew_it_is_refused() -> None:
+    assert WIRE.oauth is not None
+    with pytest.raises(Refused, match="no way to renew"):
+        oauth.read_grant({**WIRE.oauth.granted, "expires_in": 43200})
+
+
+RENEWED: dict[str, object] = {
+    "ok": True,
+    "access_token": "xoxe.xoxb-1-canary",
+    "refresh_token": "xoxe-1-canary",
+    "expires_in": 43200,
+    "token_type": "bot",
+    "scope": "chat:write,im:history",
+}
+
+
+def test_a_renewal_brings_both_tokens_and_their_end() -> None:
+    renewed = oauth.read_refresh(RENEWED)
+
+    assert {name: secret.reveal() for name, secret in renewed.secrets.items()} == {
+        "bot_token": "xoxe.xoxb-1-canary",
+        "refresh_token": "xoxe-1-canary",
+    }
+    assert (renewed.expires_in, renewed.scopes) == (timedelta(hours=12), ("chat:write", "im:history"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"ok": False, "error": "invalid_refresh_token"}, NeedsReauth),
+        ({"ok": False, "error": "token_revoked"}, NeedsReauth),
+        ({"ok": False, "error": "internal_error"}, RetryLater),
+        ({"ok": False, "error": "bad_client_secret"}, Refused),
+        ({"ok": False}, Refused),
+        ({**RENEWED, "refresh_token": ""}, Refused),
+        ({**RENEWED, "expires_in": -1}, Refused),
+        ({**RENEWED, "expires_in": 1e300}, Refused),
+        ({**RENEWED, "token_type": "user"}, Refused),
+        ({"ok": True}, Refused),
+    ],
+)
+def test_a_renewal_that_fails_says_what_to_do(answer: dict[str, object], error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        oauth.read_refresh(answer)
+    assert type(caught.value) is error
+    assert "canary" not in str(caught.value)

@@ -9,12 +9,12 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from services.connections.clients import addresses
-from services.connections.grants import AppAtProvider, build_consent_url, exchange_code
-from services.connections.oauth import REFUSALS, refusal_message
-from services.kernel.errors import ConfigurationError, Refused, RetryLater
+from services.connections.grants import AppAtProvider, build_consent_url, exchange_code, issuer_of, renew_token
+from services.connections.oauth_reply import REFUSALS, refusal_message
+from services.kernel.errors import ConfigurationError, NeedsReauth, Refused, RetryLater
 from services.kernel.http import OutboundClient
 from services.kernel.secret import Secret
-from services.kernel.settings import ProviderApp, Settings
+from services.kernel.settings import Settings
 from services.provider_kit import registry
 from services.provider_kit.auth import OAuth2
 from tests.support.listener import Listener, answering, http_answer, listening
@@ -31,7 +31,8 @@ def place(
     return AppAtProvider(
         manifest=registry.get_manifest("slack"),
         scheme=OAuth2(label="Connect", scope_separator=",", token_auth_method=auth),
-        app=ProviderApp.model_validate({"client_id": "1.2", "client_secret": "s&cret =%"}),
+        client_id="1.2",
+        client_secret=Secret("s&cret =%"),
         urls={"authorize": f"{base_url}/authorize?v=2", "token": f"{base_url}/token"},
     )
 
@@ -135,6 +136,59 @@ def test_a_busy_provider_is_asked_again_later(status: str) -> None:
 def test_the_token_request_has_a_deadline() -> None:
     with listening(lambda peer: (peer.read_request(), peer.hang())[-1]) as server, pytest.raises(RetryLater):
         exchange(server)
+
+
+def renew(server: Listener) -> dict[str, object]:
+    http = OutboundClient(allow_loopback=True, deadline_seconds=1)
+    try:
+        return renew_token(http, place(base_url=server.url("").rstrip("/")), refresh_token=Secret("r&fresh=1"))
+    finally:
+        http.close()
+
+
+def test_the_renewal_carries_what_the_standard_asks_for() -> None:
+    with listening(answering(http_answer(b'{"access_token":"t"}'))) as server:
+        assert renew(server) == {"access_token": "t"}
+        head, form = sent(server)
+    assert head.startswith("POST /token HTTP/1.1\r\n")
+    assert form == {
+        "grant_type": "refresh_token",
+        "refresh_token": "r&fresh=1",
+        "client_id": "1.2",
+        "client_secret": "s&cret =%",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "code"),
+    [
+        ("400 Bad Request", b'{"error":"invalid_grant"}', NeedsReauth, "invalid_grant"),
+        ("401 Unauthorized", b'{"error":"invalid_grant"}', NeedsReauth, "invalid_grant"),
+        ("401 Unauthorized", b'{"error":"invalid_client"}', Refused, "app_refused"),
+        ("400 Bad Request", b'{"error":"unauthorized_client"}', Refused, "app_refused"),
+        ("400 Bad Request", b'{"error":"temporarily_unavailable"}', RetryLater, "unavailable"),
+        ("400 Bad Request", b'{"error":["invalid_grant"]}', Refused, "refresh_refused"),
+        ("400 Bad Request", b'{"error":"invalid_request"}', Refused, "refresh_refused"),
+        ("403 Forbidden", b"<html>canary</html>", Refused, "refresh_refused"),
+        ("429 Too Many Requests", b'{"error":"invalid_grant"}', RetryLater, "rate_limited"),
+        ("503 Service Unavailable", b'{"error":"invalid_grant"}', RetryLater, "unavailable"),
+        ("200 OK", b"<html>canary</html>", RetryLater, "unavailable"),
+        ("200 OK", b"", RetryLater, "unavailable"),
+    ],
+)
+def test_only_invalid_grant_ends_a_grant(status: str, body: bytes, error: type[Exception], code: str) -> None:
+    with listening(answering(http_answer(body, status=status))) as server, pytest.raises(error) as caught:
+        renew(server)
+    assert type(caught.value) is error
+    assert getattr(caught.value, "code", "") == code
+    assert "canary" not in str(caught.value)
+    assert len(server.requests) == 1
+
+
+def test_an_issuer_is_declared_or_the_origin_of_the_consent_page() -> None:
+    found = place(base_url="https://provider.example:8443")
+    assert issuer_of(found.scheme, found.urls) == "https://provider.example:8443"
+    assert issuer_of(found.scheme, {**found.urls, "issuer": "https://id.example"}) == "https://id.example"
 
 
 def test_addresses_with_a_user_name_are_refused() -> None:
