@@ -6,8 +6,8 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-_HEADING_SHIFT = 1
-"""The page's own headings end at ``h2``; the guide's parts start below."""
+_HEADING_SHIFT = 2
+"""A guide's parts are ``h2``; on the page they stand below its own ``h3``."""
 
 
 @cache

@@ -52,7 +52,9 @@ def list_catalogue(kernel: Kernel, *, actor: Actor, query: str = "", category: s
     return CatalogueView(
         entries=tuple(entry for entry in found if category in ("", entry.category)),
         categories=tuple(
-            CategoryView(slug=slug, name=name, count=counts[slug]) for slug, name in CATEGORIES.items() if counts[slug]
+            CategoryView(slug=slug, name=name, count=counts[slug])
+            for slug, name in CATEGORIES.items()
+            if any(card.category == slug for card in cards)
         ),
         total=len(cards),
     )

@@ -64,6 +64,6 @@ class CatalogueView:
 
     entries: tuple[CatalogueEntry, ...]
     categories: tuple[CategoryView, ...]
-    """Those that hold anything that fits the search, whichever of them is chosen."""
+    """All that hold a provider, whichever is chosen."""
     total: int
     """How many providers there are without any search."""

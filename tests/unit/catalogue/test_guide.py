@@ -13,8 +13,8 @@ from services.provider_kit.contract import Capability
 def test_the_title_is_left_to_the_page_and_the_parts_move_below_it() -> None:
     html = render_guide("# Connect Acme\n\nHello.\n\n## Steps\n\n1. Copy the **token**.\n")
 
-    assert "<h1" not in html and "<h2" not in html and "Connect Acme" not in html
-    assert "<p>Hello.</p>" in html and "<h3>Steps</h3>" in html and "<strong>token</strong>" in html
+    assert "<h1" not in html and "<h2" not in html and "<h3" not in html and "Connect Acme" not in html
+    assert "<p>Hello.</p>" in html and "<h4>Steps</h4>" in html and "<strong>token</strong>" in html
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_links_open_in_a_tab_of_their_own() -> None:
 def test_every_guide_of_the_tree_can_be_shown() -> None:
     for manifest in registry.list_manifests():
         html = render_guide(registry.read_setup(manifest.slug))
-        assert "<h3>What you need</h3>" in html and "<ol>" in html
+        assert "<h4>What you need</h4>" in html and "<ol>" in html
 
 
 def test_every_capability_and_category_has_words() -> None:

@@ -1,0 +1,1 @@
+"""The catalogue of services that can be connected."""
