@@ -37,6 +37,7 @@ _CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+_CONSENT_PREFIX = "/api/admin/ai-agents/integrations/"
 log = get_logger(__name__)
 
 
@@ -98,6 +99,8 @@ class Edge:
     ) -> list[tuple[bytes, bytes]]:
         names = {name.lower() for name, _ in present}
         wanted = [*self._headers, (b"cache-control", _cache_control(path, status))]
+        if path.startswith(_CONSENT_PREFIX):
+            names.add(b"cross-origin-opener-policy")  # or the window and its opener would lose sight of each other
         return [(name, value) for name, value in wanted if name not in names]
 
     def _with_public_scheme(self, scope: Scope) -> Scope:
@@ -128,7 +131,8 @@ def _standing_headers(*, is_https: bool) -> tuple[tuple[bytes, bytes], ...]:
         (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"DENY"),
         (b"referrer-policy", b"same-origin"),
-        (b"cross-origin-opener-policy", b"same-origin"),
+        # A consent page gets a window of its own and tells the page that opened it how it ended.
+        (b"cross-origin-opener-policy", b"same-origin-allow-popups"),
         (b"content-security-policy", _CONTENT_SECURITY_POLICY.encode()),
     ]
     if is_https:

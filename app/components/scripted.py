@@ -62,6 +62,18 @@ class ConnectForm(_Local):
     on_done: rx.EventHandler[rx.event.passthrough_event_spec(str)]
 
 
+class ConsentButton(_Local):
+    """The way to a provider's consent page: a window of its own, or this tab where windows are blocked."""
+
+    library = rx.asset("consent_button.jsx", shared=True).importable_path
+    tag = "ConsentButton"
+    href: rx.Var[str]
+    label: rx.Var[str]
+    provider: rx.Var[str]
+    disabled: rx.Var[bool]
+    title: rx.Var[str]
+
+
 class ThemeSwitch(_Local):
     """System, light or dark; remembered in the browser."""
 
@@ -89,5 +101,6 @@ modal = builder_of(Modal)
 copy_field = builder_of(CopyField)
 message_log = builder_of(MessageLog)
 connect_form = builder_of(ConnectForm)
+consent_button = builder_of(ConsentButton)
 theme_switch = builder_of(ThemeSwitch)
 playbook_editor = builder_of(PlaybookEditor)

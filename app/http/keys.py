@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.deps import KernelDep, MaybeCookieActor, require_same_origin
-from services.connections import connect_with_keys
+from services.connections import connect_with_keys, reconnect_with_keys
 from services.kernel.errors import Unauthenticated
 
 
@@ -21,6 +21,8 @@ class KeysForm(BaseModel):
 
     scheme_id: str = Field(max_length=60)
     agent_id: UUID | None = None
+    connection_id: UUID | None = None
+    """The connection whose keys are replaced; none for a new one."""
     values: dict[str, str] = Field(max_length=40, repr=False)
 
 
@@ -40,15 +42,18 @@ def create_keys_router() -> APIRouter:
 
 
 def post_keys(kernel: KernelDep, actor: MaybeCookieActor, provider: str, form: KeysForm) -> Connected:
-    """Connect an account with the keys a person typed."""
+    """Connect an account with the keys a person typed, or replace the keys of a connection."""
     if actor is None:
         raise Unauthenticated("You are not signed in any more. Sign in, then connect again.")
-    connection = connect_with_keys(
-        kernel,
-        actor=actor,
-        provider=provider,
-        scheme_id=form.scheme_id,
-        agent_id=form.agent_id,
-        values=form.values,
-    )
+    if form.connection_id is not None:
+        connection = reconnect_with_keys(kernel, actor=actor, connection_id=form.connection_id, values=form.values)
+    else:
+        connection = connect_with_keys(
+            kernel,
+            actor=actor,
+            provider=provider,
+            scheme_id=form.scheme_id,
+            agent_id=form.agent_id,
+            values=form.values,
+        )
     return Connected(id=connection.id)

@@ -64,15 +64,35 @@ def _sidebar(current: str) -> rx.Component:
             class_name="tenant",
         ),
         rx.el.ul(
-            rx.el.li(
-                link(
-                    rx.el.span("AI team"),
-                    rx.cond(SessionState.is_loaded, rx.el.span(SessionState.agent_count, class_name="count")),
-                    to=routes.TEAM,
-                    on_click=_CLOSE_NAV,
-                    custom_attrs={"aria-current": "page"} if current == routes.TEAM else {},
-                )
+            _entry(
+                routes.TEAM,
+                current,
+                rx.el.span("AI team"),
+                rx.cond(SessionState.is_loaded, rx.el.span(SessionState.agent_count, class_name="count")),
             ),
+        ),
+        rx.el.div(
+            rx.el.h2("Operate"),
+            rx.el.ul(
+                _entry(
+                    routes.ALL_INTEGRATIONS,
+                    current,
+                    rx.el.span("Integrations"),
+                    rx.cond(
+                        SessionState.trouble_count > 0,
+                        rx.el.span(
+                            SessionState.trouble_count,
+                            rx.el.span(" need you", class_name="sr-only"),
+                            class_name="count hot",
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        rx.el.ul(
+            _entry(routes.CATALOGUE, current, rx.el.span("Catalogue")),
+            rx.cond(SessionState.is_owner, _entry(routes.KEYS, current, rx.el.span("Settings"))),
+            class_name="last",
         ),
         rx.el.div(
             rx.cond(
@@ -100,6 +120,17 @@ def _sidebar(current: str) -> rx.Component:
         id="side",
         class_name="side",
         custom_attrs={"aria-label": "Main", "popover": "auto"},
+    )
+
+
+def _entry(to: str, current: str, *content: Any) -> rx.Component:
+    return rx.el.li(
+        link(
+            *content,
+            to=to,
+            on_click=_CLOSE_NAV,
+            custom_attrs={"aria-current": "page"} if current == to else {},
+        )
     )
 
 

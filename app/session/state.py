@@ -11,6 +11,7 @@ from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.tabs import TABS
 from services.agents import AgentView, get_agent
+from services.health import summarise
 from services.kernel.errors import InvalidInput, NotFound, PatchbayError
 from services.tenants import Permission, get_tenant
 
@@ -60,10 +61,13 @@ class SessionState(rx.State):
     role_word: str = ""
     agent_count: int = 0
     waiting_count: int = 0
+    trouble_count: int = 0
+    """Connections that are broken or about to break."""
     is_loaded: bool = False
     may_edit_agents: bool = False
     may_edit_connections: bool = False
     may_reply: bool = False
+    is_owner: bool = False
 
     @rx.event
     @guarded(Permission.AGENTS_VIEW)
@@ -72,6 +76,8 @@ class SessionState(rx.State):
         actor = current_actor()
         TABS.join(actor.tenant_id, token=self.router.session.client_token, route=self.router.route_id)
         tenant = await in_thread(get_tenant, get_kernel(), actor=actor)
+        health = await in_thread(summarise, get_kernel(), actor=actor)
+        self.trouble_count = health.errors + health.warnings
         self.tenant_name = tenant.name
         self.agent_count = tenant.agent_count
         self.waiting_count = tenant.waiting_count
@@ -81,6 +87,7 @@ class SessionState(rx.State):
         self.may_edit_agents = actor.may(Permission.AGENTS_EDIT)
         self.may_edit_connections = actor.may(Permission.CONNECTIONS_EDIT)
         self.may_reply = actor.may(Permission.CONVERSATIONS_REPLY)
+        self.is_owner = actor.role.value == "owner"
         self.is_loaded = True
 
 

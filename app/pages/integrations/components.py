@@ -4,18 +4,15 @@ import functools
 
 import reflex as rx
 
-from app.components.elements import button, chip, has_any, link, negated
-from app.components.scripted import copy_field, time_ago
+from app.components.elements import button, chip, has_any, negated
+from app.components.scripted import time_ago
+from app.pages.connection_desk.dialogs import MAY_NOT, address, consent, reason
+from app.pages.connection_desk.findings import forecast
+from app.pages.connection_desk.state import DeskState
+from app.pages.connection_desk.words import Event
 from app.pages.integrations.state import IntegrationsState
-from app.pages.integrations.view import Address, Card, Fact, Finding, Notice, Rule, Way
+from app.pages.integrations.view import Card, Fact, Notice, Rule, Way
 from app.session.state import SessionState
-
-MAY_NOT = "Your role may look at connections, not change them. Ask an owner of your company."
-
-
-def reason() -> rx.Var[str]:
-    """Return why the buttons are disabled; empty for those who may."""
-    return rx.cond(SessionState.may_edit_connections, "", MAY_NOT)
 
 
 def card(item: Card) -> rx.Component:
@@ -37,33 +34,10 @@ def card(item: Card) -> rx.Component:
     )
 
 
-def finding(item: Finding) -> rx.Component:
-    """Return one thing that needs a person."""
-    return rx.el.div(
-        rx.el.b(item.title),
-        rx.el.p(item.text),
-        rx.cond(
-            item.act != "",
-            rx.el.button(
-                item.act_label,
-                type="button",
-                class_name="link",
-                disabled=negated(SessionState.may_edit_connections),
-                title=reason(),
-                on_click=rx.cond(
-                    item.act == "numbers",
-                    IntegrationsState.open_numbers(item.card),
-                    IntegrationsState.reconnect(item.card),
-                ),
-            ),
-        ),
-        class_name=f"find {item.kind}",
-    )
-
-
 def _connected(item: Card) -> rx.Component:
     return rx.fragment(
         rx.el.dl(rx.foreach(item.facts, _fact), class_name="facts"),
+        rx.foreach(item.forecast, forecast),
         rx.foreach(item.notices, _notice),
         rx.cond(
             has_any(item.rules),
@@ -71,49 +45,83 @@ def _connected(item: Card) -> rx.Component:
                 rx.foreach(item.rules, _rule), class_name="rules", custom_attrs={"aria-label": "Where it answers"}
             ),
         ),
-        rx.cond(
-            has_any(item.addresses) | has_any(item.hints) | has_any(item.scopes),
-            rx.el.details(
-                rx.el.summary("Addresses, keys and permissions"),
-                rx.el.div(
-                    rx.foreach(item.addresses, address),
-                    rx.el.dl(rx.foreach(item.hints, _fact), class_name="facts", style={"padding": "0"}),
-                    rx.cond(
-                        has_any(item.scopes),
-                        rx.el.ul(rx.foreach(item.scopes, _scope), custom_attrs={"aria-label": "Permissions"}),
-                    ),
+        rx.el.details(
+            rx.el.summary("Keys, permissions and history"),
+            rx.el.div(
+                rx.foreach(item.addresses, address),
+                rx.cond(has_any(item.hints), rx.el.dl(rx.foreach(item.hints, _fact), class_name="facts flush")),
+                rx.cond(
+                    has_any(item.scopes),
+                    rx.el.ul(rx.foreach(item.scopes, _scope), custom_attrs={"aria-label": "Permissions"}),
                 ),
-                class_name="more",
+                rx.el.ol(rx.foreach(item.events, _event), class_name="history", custom_attrs={"aria-label": "History"}),
+                rx.el.div(
+                    button(
+                        "Whole history",
+                        kind="quiet small",
+                        on_click=DeskState.open_history(item.connection_id),
+                    ),
+                    button("What came in", kind="quiet small", on_click=DeskState.open_log(item.connection_id)),
+                    class_name="actions",
+                ),
             ),
+            class_name="more",
         ),
         rx.el.footer(
-            rx.cond(
-                item.needs_reauth,
-                button("Reconnect", kind="primary", reason=reason(), on_click=IntegrationsState.reconnect(item.key)),
-            ),
+            rx.cond(item.needs_reauth, _reconnect(item, kind="primary")),
             rx.cond(
                 item.has_numbers,
                 button(
                     rx.cond(item.needs_number, "Assign a number", "Numbers"),
                     reason=reason(),
-                    on_click=IntegrationsState.open_numbers(item.key),
+                    on_click=DeskState.open_numbers(item.connection_id),
                 ),
             ),
             button(
-                rx.cond(IntegrationsState.busy == item.connection_id, "Testing…", "Test"),
+                rx.cond(DeskState.busy == item.connection_id, "At work…", "Test"),
                 reason=reason(),
-                disabled=IntegrationsState.busy == item.connection_id,
-                on_click=IntegrationsState.test(item.connection_id),
+                disabled=DeskState.busy == item.connection_id,
+                on_click=DeskState.test(item.connection_id),
             ),
+            rx.cond(
+                item.is_paused,
+                button(
+                    "Resume",
+                    reason=reason(),
+                    disabled=DeskState.busy == item.connection_id,
+                    on_click=DeskState.resume(item.connection_id),
+                ),
+                button(
+                    "Pause",
+                    reason=reason(),
+                    disabled=DeskState.busy == item.connection_id,
+                    on_click=DeskState.pause(item.connection_id),
+                ),
+            ),
+            rx.cond(item.needs_reauth, rx.fragment(), _reconnect(item, kind="")),
             rx.el.span(
                 button(
                     "Disconnect",
                     kind="quiet danger",
                     reason=reason(),
-                    on_click=IntegrationsState.ask_disconnect(item.key),
+                    on_click=DeskState.ask_disconnect(item.connection_id),
                 ),
                 class_name="end",
             ),
+        ),
+    )
+
+
+def _reconnect(item: Card, *, kind: str) -> rx.Component:
+    """Return the way to sign in again: on the provider's page, or by typing the keys again."""
+    return rx.cond(
+        item.consent != "",
+        consent("Reconnect", href=item.consent, provider=item.provider_name, kind=kind),
+        button(
+            "Reconnect",
+            kind=kind,
+            reason=reason(),
+            on_click=DeskState.repair(item.connection_id, "reconnect"),
         ),
     )
 
@@ -122,14 +130,22 @@ def _unconnected(item: Card) -> rx.Component:
     return rx.fragment(
         rx.foreach(item.notices, _notice),
         rx.el.div(
+            rx.cond(
+                item.ended_at != "",
+                rx.el.p(item.ended_by, time_ago(at=item.ended_at), ". Its settings and history are kept."),
+            ),
             rx.foreach(item.empty, _words),
             rx.cond(
                 has_any(item.ways),
-                rx.el.div(rx.foreach(item.ways, functools.partial(_way, item)), class_name="actions"),
+                rx.el.div(
+                    rx.cond(item.ended_at != "", _reconnect(item, kind="primary")),
+                    rx.foreach(item.ways, functools.partial(_way, item)),
+                    class_name="actions",
+                ),
             ),
             rx.cond(
                 has_any(item.ways) & negated(SessionState.may_edit_connections),
-                rx.el.p(MAY_NOT, class_name="why-not", style={"margin": "10px 0 0"}),
+                rx.el.p(MAY_NOT, class_name="why-not"),
             ),
             class_name="empty",
         ),
@@ -142,22 +158,21 @@ def _words(words: str) -> rx.Component:
 
 def _way(item: Card, way: Way) -> rx.Component:
     return rx.cond(
-        (way.link != "") & SessionState.may_edit_connections,
-        link(way.label, to=way.link, reload_document=True, class_name=f"btn {way.kind}"),
+        way.link != "",
+        rx.cond(
+            way.kind == "primary",
+            consent(way.label, href=way.link, provider=way.provider_name, kind="primary"),
+            consent(way.label, href=way.link, provider=way.provider_name),
+        ),
         rx.el.button(
             way.label,
             type="button",
             class_name=f"btn {way.kind}",
             disabled=negated(SessionState.may_edit_connections),
             title=reason(),
-            on_click=IntegrationsState.open_keys(item.key, way.scheme_id),
+            on_click=DeskState.open_keys(way.provider, way.scheme_id, IntegrationsState.agent_id),
         ),
     )
-
-
-def address(item: Address) -> rx.Component:
-    """Return one of our addresses, to be copied."""
-    return copy_field(label=item.label, value=item.url, help=item.help)
 
 
 def _fact(fact: Fact) -> rx.Component:
@@ -173,6 +188,10 @@ def _scope(scope: Fact) -> rx.Component:
 
 def _rule(rule: Rule) -> rx.Component:
     return rx.el.li(rx.el.code(rule.place), rx.el.span(rule.what))
+
+
+def _event(event: Event) -> rx.Component:
+    return rx.el.li(chip(event.chip, event.kind), rx.el.span(event.text), time_ago(at=event.at))
 
 
 def _notice(notice: Notice) -> rx.Component:

@@ -6,7 +6,20 @@ from types import MappingProxyType
 from uuid import UUID
 
 from app import routes
-from services.connections import ConnectionView, ProviderCardView, SchemeView
+from app.pages.connection_desk.view import (
+    Address,
+    Finding,
+    account_of,
+    addresses_of,
+    consent_of,
+    finding_of,
+    title_of,
+)
+from app.pages.connection_desk.words import Event, ended_by, history, status_chip
+from services.connections import ConnectionView, ProviderCardView, SchemeView, TransitionView
+from services.health import FindingView
+
+EVENTS_SHOWN = 5
 
 SLOTS = ("messaging", "calendar", "email", "phone", "other")
 """The order of the cards."""
@@ -31,18 +44,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FormField:
-    """One input of the form for keys; its name is the schema's."""
-
-    name: str
-    label: str
-    help: str
-    placeholder: str
-    required: bool
-    secret: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """One way to connect: a link to the provider's consent page, or a form for keys."""
 
@@ -52,31 +53,8 @@ class Way:
     provider_name: str
     link: str
     """Where consent begins; empty for keys."""
-    action: str
-    """Where the form for keys goes."""
-    fields: tuple[FormField, ...]
     kind: str
     """``primary`` for the recommended way, else empty."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """One of our addresses to paste at the provider."""
-
-    label: str
-    url: str
-    help: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """A phone number, and who answers there."""
-
-    id: str
-    number: str
-    label: str
-    agent_id: str
-    agent_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,35 +89,22 @@ class Card:
     empty: tuple[str, ...] = ()
     """What a card without a connection says."""
     is_connected: bool = False
+    is_paused: bool = False
     needs_reauth: bool = False
+    consent: str = ""
+    """Where consent begins again; empty if it was connected by keys."""
+    provider_name: str = ""
     has_numbers: bool = False
     needs_number: bool = False
-    numbers: tuple[Number, ...] = ()
-    effects: tuple[str, ...] = ()
+    forecast: tuple[Finding, ...] = ()
+    """What is broken or about to be, the worst first."""
+    events: tuple[Event, ...] = ()
+    """The latest changes of its state."""
+    ended_by: str = ""
+    ended_at: str = ""
+    """Who ended the latest connection, and when; a card without a connection says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something a person must do: what happened, what stops because of it, and the way out."""
-
-    kind: str
-    title: str
-    text: str
-    card: str
-    act: str
-    """``numbers``, ``reconnect`` or empty."""
-    act_label: str
-
-
-_CHIPS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "active": ("Connected", "ok"),
-        "pending": ("Setup unfinished", "soon"),
-        "needs_reauth": ("Reconnect needed", "broken"),
-        "disabled": ("Paused", "off"),
-        "revoked": ("Not connected", "off"),
-    }
-)
 _RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
     {
         "slack": (
@@ -152,21 +117,6 @@ _RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
             Rule(place="STOP and START", what="honoured, per number"),
             Rule(place="calls", what="off"),
         ),
-    }
-)
-_REFUSALS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "missing_signature": (
-            "unsigned",
-            "Whoever sent them is not {name}. If messages are missing, check the secret.",
-        ),
-        "bad_signature": (
-            "wrongly signed",
-            "Either somebody forges requests, or the stored secret is not the one {name} signs with.",
-        ),
-        "stale": ("too old", "They were sent again later by somebody, or a clock is wrong."),
-        "no_secret": ("not checkable", "There is no secret to check them with. Connect again."),
-        "other_account": ("for another account", "They were signed, but for an account that is not connected here."),
     }
 )
 _MISSING: Mapping[str, tuple[str, str, str]] = MappingProxyType(
@@ -193,109 +143,68 @@ def build_cards(
     agent_name: str,
     providers: Sequence[ProviderCardView],
     connections: Sequence[ConnectionView],
+    findings: Sequence[FindingView] = (),
+    histories: Mapping[UUID, Sequence[TransitionView]] = MappingProxyType({}),
 ) -> tuple[Card, ...]:
-    """Return the cards: one per connection that concerns the agent, one per service without any, in fixed order."""
+    """Return the cards: one per connection that concerns the agent, one per service without any, in fixed order.
+
+    Args:
+        agent_id: whose page it is.
+        agent_name: its name.
+        providers: what there is to connect.
+        connections: all of the tenant's.
+        findings: what needs a person.
+        histories: changes of state by connection, the latest first.
+    """
     cards: list[Card] = []
+    desk = _Desk(agent_id=agent_id, agent_name=agent_name, findings=findings, histories=histories)
     for slot in SLOTS:
         offered = [provider for provider in providers if provider.category == slot]
         for provider in sorted(offered, key=lambda item: item.name):
-            found = [item for item in connections if item.provider == provider.slug and _concerns(item, agent_id)]
+            found = [item for item in connections if item.provider == provider.slug and concerns(item, agent_id)]
             open_ones = [item for item in found if item.status != "disconnected"]
             if open_ones:
-                cards += [_connected(provider, item, agent_id=agent_id, agent_name=agent_name) for item in open_ones]
+                cards += [_connected(provider, item, desk) for item in open_ones]
             else:
-                cards.append(_unconnected(provider, found, agent_id=agent_id, agent_name=agent_name))
+                cards.append(_unconnected(provider, found, desk))
         if not offered and slot in _MISSING:
             cards.append(_not_built(slot, agent_name))
     return tuple(cards)
 
 
-def find_needs(cards: Sequence[Card], connections: Sequence[ConnectionView], *, agent_name: str) -> tuple[Finding, ...]:
-    """Return what a person must do about the shown connections, the broken first."""
-    shown = {card.connection_id: card for card in cards if card.connection_id}
-    findings: list[Finding] = []
-    for connection in connections:
-        card = shown.get(str(connection.id))
-        if card:
-            findings += _needs_of(card, connection, agent_name)
-    return tuple(sorted(findings, key=lambda finding: finding.kind != "broken"))
+def needs_of(findings: Sequence[FindingView]) -> tuple[Finding, ...]:
+    """Return what a person must do, the worst first; what is as a person wished is no need."""
+    return tuple(finding_of(view) for view in findings if view.severity != "note")
 
 
-def _needs_of(card: Card, connection: ConnectionView, agent_name: str) -> list[Finding]:
-    findings: list[Finding] = []
-    if card.needs_reauth:
-        findings.append(
-            Finding(
-                kind="broken",
-                title=f"{connection.provider_name} refused our credential",
-                text=f"{agent_name} neither receives nor answers there until you reconnect.",
-                card=card.key,
-                act="reconnect",
-                act_label=f"Reconnect {connection.provider_name}",
-            )
-        )
-    elif connection.error_count:
-        findings.append(
-            Finding(
-                kind="soon",
-                title=f"{_times(connection.error_count)} {connection.provider_name} did not do what we asked",
-                text=connection.last_error,
-                card=card.key,
-                act="",
-                act_label="",
-            )
-        )
-    if card.needs_number:
-        findings.append(
-            Finding(
-                kind="soon",
-                title="No number leads to this agent",
-                text=f"Until you assign one, no text message reaches {agent_name}.",
-                card=card.key,
-                act="numbers",
-                act_label="Assign a number",
-            )
-        )
-    for refusal in connection.refusals:
-        word, meaning = _REFUSALS.get(refusal.reason, ("not acceptable", "They were not what {name} documents."))
-        findings.append(
-            Finding(
-                kind="broken",
-                title=f"{refusal.count} {word} {'request' if refusal.count == 1 else 'requests'} refused",
-                text=f"Within a day, on the {connection.provider_name} address. "
-                + meaning.format(name=connection.provider_name),
-                card=card.key,
-                act="",
-                act_label="",
-            )
-        )
-    return findings
-
-
-def _times(count: int) -> str:
-    return "Once" if count == 1 else f"{count} times"
-
-
-def _concerns(connection: ConnectionView, agent_id: UUID) -> bool:
+def concerns(connection: ConnectionView, agent_id: UUID) -> bool:
+    """Return whether an agent works through a connection: it is the agent's, everybody's, or has its number."""
     answers_there = any(number.agent_id == agent_id for number in connection.numbers)
     return connection.agent_id in (agent_id, None) or answers_there
 
 
-def _title(provider: ProviderCardView) -> str:
-    return "SMS" if provider.category == "phone" else provider.name
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What all cards of a page are drawn from."""
+
+    agent_id: UUID
+    agent_name: str
+    findings: Sequence[FindingView]
+    histories: Mapping[UUID, Sequence[TransitionView]]
 
 
-def _connected(provider: ProviderCardView, connection: ConnectionView, *, agent_id: UUID, agent_name: str) -> Card:
-    chip, kind = _CHIPS.get(connection.status, (connection.status, "off"))
+def _connected(provider: ProviderCardView, connection: ConnectionView, desk: _Desk) -> Card:
+    chip, kind = status_chip(connection.status, connection.cause)
     is_phone = provider.category == "phone"
-    mine = [number for number in connection.numbers if number.agent_id == agent_id]
+    mine = [number for number in connection.numbers if number.agent_id == desk.agent_id]
     needs_number = is_phone and not mine
     if needs_number and connection.status == "active":
         chip, kind = "Setup unfinished", "soon"
-    account = connection.external_account_name or connection.external_account_id
+    account = account_of(connection)
+    forecast = needs_of([item for item in desk.findings if item.connection_id == connection.id])
     return Card(
         key=f"{provider.slug}:{connection.id}",
-        title=_title(provider),
+        title=title_of(provider.category, provider.name),
         subtitle=f"{provider.name} · {account}" if is_phone else account,
         logo=f"/providers/{provider.slug}.svg",
         monogram=provider.name[:1],
@@ -304,31 +213,20 @@ def _connected(provider: ProviderCardView, connection: ConnectionView, *, agent_
         connection_id=str(connection.id),
         facts=_facts(connection, [number.number for number in mine], is_phone=is_phone),
         rules=_RULES.get(provider.slug, ()),
-        notices=_notices(connection, agent_name=agent_name),
+        notices=() if forecast else _notices(connection),
         hints=tuple(Fact(label=hint.label, text=hint.hint) for hint in connection.credential_hints),
-        addresses=()
-        if connection.uses_operator_app
-        else tuple(
-            Address(label=f"{item.label} address", url=item.url, help=f"Goes into {item.pasted_into}.")
-            for item in connection.webhook_urls
-        ),
+        addresses=addresses_of(connection),
         scopes=_scopes(provider, connection),
-        ways=_ways(provider, agent_id),
+        ways=_ways(provider, desk.agent_id),
         is_connected=True,
+        is_paused=connection.status == "paused",
         needs_reauth=connection.status == "needs_reauth",
+        consent=consent_of(connection, [provider]),
+        provider_name=provider.name,
         has_numbers=is_phone,
         needs_number=needs_number,
-        numbers=tuple(
-            Number(
-                id=str(number.id),
-                number=number.number,
-                label=number.label if number.label != number.number else "",
-                agent_id=str(number.agent_id or ""),
-                agent_name=number.agent_name,
-            )
-            for number in connection.numbers
-        ),
-        effects=provider.disconnect_effects,
+        forecast=forecast,
+        events=history(desk.histories.get(connection.id, ())[:EVENTS_SHOWN]),
     )
 
 
@@ -351,15 +249,10 @@ def _facts(connection: ConnectionView, numbers: Sequence[str], *, is_phone: bool
     return tuple(facts)
 
 
-def _notices(connection: ConnectionView, *, agent_name: str) -> tuple[Notice, ...]:
+def _notices(connection: ConnectionView) -> tuple[Notice, ...]:
     check = connection.last_check
-    if connection.status == "needs_reauth":
-        stopped = f"{agent_name} neither receives nor answers here until you reconnect."
-        return (Notice(kind="broken", text=f"{connection.last_error} {stopped}".strip()),)
     if check and not check.succeeded:
         return (Notice(kind="broken", text=f"Test failed: {check.summary}", at=check.created_at.isoformat()),)
-    if connection.error_count and connection.last_error:
-        return (Notice(kind="soon", text=connection.last_error),)
     return ()
 
 
@@ -368,23 +261,29 @@ def _scopes(provider: ProviderCardView, connection: ConnectionView) -> tuple[Fac
     return tuple(Fact(label=name, text=reasons.get(name, "")) for name in connection.scopes)
 
 
-def _unconnected(
-    provider: ProviderCardView, earlier: Sequence[ConnectionView], *, agent_id: UUID, agent_name: str
-) -> Card:
-    empty = [_invitation(provider, agent_name)]
+def _unconnected(provider: ProviderCardView, earlier: Sequence[ConnectionView], desk: _Desk) -> Card:
+    ends = [(end, item) for item in earlier if (end := ended_by(desk.histories.get(item.id, ())))]
+    end, last = max(ends, key=lambda pair: pair[0].created_at, default=(None, None))
+    empty = [] if last else [_invitation(provider, desk.agent_name)]
     empty += [_missing_words(scheme, provider) for scheme in provider.schemes if scheme.missing]
-    last = earlier[-1] if earlier else None
+    account = account_of(last) if last else ""
     return Card(
         key=provider.slug,
-        title=_title(provider),
-        subtitle=provider.name if provider.category == "phone" else "",
+        title=title_of(provider.category, provider.name),
+        subtitle=" · ".join(part for part in (provider.name if provider.category == "phone" else "", account) if part),
         logo=f"/providers/{provider.slug}.svg",
         monogram=provider.name[:1],
-        chip="Disconnected" if last else "Not connected",
+        chip="Disconnected" if earlier else "Not connected",
         chip_kind="off",
+        connection_id=str(last.id) if last else "",
         notices=(Notice(kind="soon", text=last.last_error),) if last and last.last_error else (),
         empty=tuple(empty),
-        ways=_ways(provider, agent_id),
+        ways=_ways(provider, desk.agent_id, is_first_choice=last is None),
+        consent=consent_of(last, [provider]) if last else "",
+        provider_name=provider.name,
+        ended_by=f"Disconnected by {end.actor_label}, " if end and end.actor_label else "Disconnected ",
+        ended_at=end.created_at.isoformat() if end else "",
+        events=history(desk.histories.get(last.id, ())[:EVENTS_SHOWN]) if last else (),
     )
 
 
@@ -404,7 +303,7 @@ def _missing_words(scheme: SchemeView, provider: ProviderCardView) -> str:
     )
 
 
-def _ways(provider: ProviderCardView, agent_id: UUID) -> tuple[Way, ...]:
+def _ways(provider: ProviderCardView, agent_id: UUID, *, is_first_choice: bool = True) -> tuple[Way, ...]:
     ready = [scheme for scheme in provider.schemes if not scheme.missing]
     return tuple(
         Way(
@@ -413,19 +312,7 @@ def _ways(provider: ProviderCardView, agent_id: UUID) -> tuple[Way, ...]:
             provider=provider.slug,
             provider_name=provider.name,
             link=routes.oauth_start(provider.slug, agent_id) if scheme.is_oauth else "",
-            action=routes.keys_form(provider.slug),
-            fields=tuple(
-                FormField(
-                    name=field.name,
-                    label=field.label,
-                    help=field.help,
-                    placeholder=field.placeholder,
-                    required=field.required,
-                    secret=field.kind == "secret",
-                )
-                for field in scheme.fields
-            ),
-            kind="primary" if scheme is ready[0] else "",
+            kind="primary" if scheme is ready[0] and is_first_choice else "",
         )
         for scheme in ready
     )

@@ -11,6 +11,11 @@ from app.pages.agent_settings import page as agent_settings
 from app.pages.agent_settings.state import AgentSettingsState
 from app.pages.ai_team import page as ai_team
 from app.pages.ai_team.state import TeamState
+from app.pages.all_integrations import page as all_integrations
+from app.pages.all_integrations.state import OverviewState
+from app.pages.catalogue import page as catalogue
+from app.pages.catalogue.state import CatalogueState
+from app.pages.connection_desk.state import DeskState
 from app.pages.conversations import page as conversations
 from app.pages.conversations.state import ConversationsState
 from app.pages.integrations import page as integrations
@@ -28,6 +33,8 @@ WATCHES: Sequence[Watch] = (
     Watch(topic="conversation", route=routes.TRACE, handler=TraceState.on_live),
     Watch(topic="delivery", route=routes.TRACE, handler=TraceState.on_live),
     Watch(topic="connection", route=routes.AGENT_INTEGRATIONS, handler=IntegrationsState.on_live),
+    Watch(topic="connection", route=routes.ALL_INTEGRATIONS, handler=OverviewState.on_live),
+    Watch(topic="connection", route=routes.CATALOGUE, handler=CatalogueState.on_live),
 )
 """Which pages read again when something changes."""
 
@@ -40,10 +47,18 @@ def register_pages(app: rx.App) -> None:
     _add(app, ai_team.page, routes.TEAM, "AI team", [TeamState.load])
     _add(app, agent_settings.page, routes.AGENT, "Agent settings", [AgentState.load, AgentSettingsState.load])
     _add(app, playbook.page, routes.AGENT_PLAYBOOK, "Playbook", [AgentState.load, PlaybookState.load])
-    _add(app, integrations.page, routes.AGENT_INTEGRATIONS, "Integrations", [AgentState.load, IntegrationsState.load])
+    _add(
+        app,
+        integrations.page,
+        routes.AGENT_INTEGRATIONS,
+        "Integrations",
+        [AgentState.load, DeskState.load, IntegrationsState.load],
+    )
     _add(
         app, conversations.page, routes.AGENT_CONVERSATIONS, "Conversations", [AgentState.load, ConversationsState.load]
     )
+    _add(app, catalogue.page, routes.CATALOGUE, "Catalogue", [CatalogueState.load])
+    _add(app, all_integrations.page, routes.ALL_INTEGRATIONS, "All integrations", [OverviewState.load, DeskState.load])
     _add(app, traces.page, routes.TRACE, "Trace", [TraceState.load])
 
 

@@ -1,0 +1,1 @@
+"""All connections of the company, with their health."""

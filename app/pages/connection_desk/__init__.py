@@ -1,0 +1,1 @@
+"""What one does to a connection, in dialogs that every page with connections shares."""
