@@ -6,6 +6,7 @@ Shapes and errors follow https://docs.slack.dev/reference/methods (read November
 
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from app.sandbox.slack_call import Answer, Call, Event, Method, SlackError, find_app, find_team
 from app.sandbox.slack_directory import (
@@ -20,13 +21,17 @@ from app.sandbox.slack_messages import history, post_message, replies
 from app.sandbox.state import JsonObject, SandboxState, SlackInstallation, SlackState
 
 
-def call_method(
-    state: SandboxState, name: str, *, token: str, arguments: JsonObject, now: float
-) -> tuple[Answer, Sequence[Event]]:
-    """Run a method of the Web API.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a method: the answer, the events it caused, and what the token may do."""
 
-    Returns:
-        The answer, and the events it caused.
+    answer: Answer
+    events: Sequence[Event]
+    scopes: Sequence[str]
+
+
+def call_method(state: SandboxState, name: str, *, token: str, arguments: JsonObject, now: float) -> Outcome:
+    """Run a method of the Web API.
 
     Raises:
         SlackError: as Slack would refuse.
@@ -46,7 +51,7 @@ def call_method(
         arguments=arguments,
         now=now,
     )
-    return {"ok": True, **method.run(call)}, call.events
+    return Outcome({"ok": True, **method.run(call)}, call.events, installation.scopes)
 
 
 def revoke(state: SandboxState, installation: SlackInstallation, *, uninstalled: bool) -> Sequence[Event]:

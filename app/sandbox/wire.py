@@ -142,14 +142,12 @@ async def _slack_method(world: World, request: Request) -> Response:
         if problem:
             return _slack_answer({"ok": False, "error": problem})
         try:
-            body, events = slack.call_method(
-                world.store.state, method, token=token, arguments=arguments, now=world.now()
-            )
+            outcome = slack.call_method(world.store.state, method, token=token, arguments=arguments, now=world.now())
         except SlackError as error:
             return _slack_answer({"ok": False, "error": error.code, **error.extra})
         world.store.touch()
-        world.courier.send_events(events)
-        return _slack_answer(body)
+        world.courier.send_events(outcome.events)
+        return _slack_answer(outcome.answer, headers={"x-oauth-scopes": ",".join(outcome.scopes)})
 
     return await answer_or_fail(world.store, service="slack", method=method, handle=handle, refusal=_slack_refusal)
 
