@@ -50,12 +50,14 @@ def build_sandbox(data_dir: Path, *, public_url: str, clock: Clock) -> ASGIApp:
     """Build the sandbox of a data folder.
 
     Args:
-        public_url: where Patchbay is, for the operator's Slack app: its redirect and events addresses.
+        public_url: where Patchbay is, for the Slack apps: their redirect address, and the operator's events address.
     """
     load_identities(data_dir)
     store = Store(state_path(data_dir))
+    for app in store.state.slack.apps:
+        # As the product's app manifest says: an own app is made from it.
+        app.redirect_uris = [f"{public_url}/api/admin/ai-agents/integrations/slack/oauth/callback"]
     operator = find_app(store.state.slack, OPERATOR_APP_ID)
-    operator.redirect_uris = [f"{public_url}/api/admin/ai-agents/integrations/slack/oauth/callback"]
     operator.events_url = f"{public_url}/api/ai-agents/webhooks/slack/events"
     world = World(store=store, courier=Courier(store, clock=clock), clock=clock, public_url=public_url)
 

@@ -45,7 +45,7 @@ def check_request(slack: SlackState, query: Mapping[str, str]) -> Consent:
         SlackError: shown to the person; nobody is redirected to an address that is not the app's.
     """
     app = next((app for app in slack.apps if app.client_id == query.get("client_id")), None)
-    if app is None or app.home_team_id:
+    if app is None:
         raise SlackError("invalid_client_id")
     named = query.get("redirect_uri", "")
     redirect_uri = named or next(iter(app.redirect_uris), "")
@@ -75,7 +75,8 @@ def allow(slack: SlackState, consent: Consent, *, team_id: str, user_id: str, no
         SlackError: there is no such workspace or person.
     """
     team = next((team for team in slack.teams if team.id == team_id), None)
-    if team is None or all(user.id != user_id for user in team.users):
+    is_home = not consent.app.home_team_id or consent.app.home_team_id == team_id
+    if team is None or not is_home or all(user.id != user_id for user in team.users):
         raise SlackError("invalid_team_for_non_distributed_app")
     code = f"{secrets.randbelow(10**10)}.{secrets.randbelow(10**13)}.{secrets.token_hex(32)}"
     slack.codes = {key: value for key, value in slack.codes.items() if value.expires_at > now - _CODE_SECONDS}

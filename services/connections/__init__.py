@@ -1,5 +1,7 @@
 """Connections: connect, test, disconnect, and keep their state true."""
 
+from services.connections.app_guide import describe_app
+from services.connections.apps import create_app, delete_app, list_apps, update_app
 from services.connections.catalogue import available_providers
 from services.connections.causes import cause_of
 from services.connections.checks import check_connection, test_connection
@@ -29,6 +31,9 @@ from services.connections.repository import RECEIVING, WAITS_FOR_CONNECTION
 from services.connections.service import connect_with_keys, plan_reconnect, reconnect_with_keys
 from services.connections.upkeep import AgentChoice, ConnectionChanges, pause, resume, update_settings
 from services.connections.views import (
+    AppGuideView,
+    AppManifestView,
+    AppPartView,
     CheckView,
     ConnectionView,
     Consequences,
@@ -38,6 +43,7 @@ from services.connections.views import (
     FieldView,
     OAuthOutcome,
     PhoneNumberView,
+    ProviderAppView,
     ProviderCardView,
     ReconnectView,
     RefusalView,
@@ -55,6 +61,9 @@ __all__ = [
     "WAITS_FOR_CONNECTION",
     "WORKING",
     "AgentChoice",
+    "AppGuideView",
+    "AppManifestView",
+    "AppPartView",
     "CheckView",
     "ConnectionChanges",
     "ConnectionView",
@@ -65,6 +74,7 @@ __all__ = [
     "FieldView",
     "OAuthOutcome",
     "PhoneNumberView",
+    "ProviderAppView",
     "ProviderCardView",
     "ReconnectView",
     "RefusalView",
@@ -84,7 +94,10 @@ __all__ = [
     "change_status",
     "check_connection",
     "connect_with_keys",
+    "create_app",
+    "delete_app",
     "delete_connection",
+    "describe_app",
     "describe_refusal",
     "disconnect",
     "end_connection",
@@ -94,6 +107,7 @@ __all__ = [
     "fresh_secrets",
     "get_connection",
     "keep_fresh",
+    "list_apps",
     "list_connections",
     "list_transitions",
     "note_event",
@@ -112,6 +126,7 @@ __all__ = [
     "resume",
     "sync_numbers",
     "test_connection",
+    "update_app",
     "update_settings",
     "webhook_secrets",
     "webhook_url",

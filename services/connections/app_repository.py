@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from models import Connection, ConnectionStatus, OAuthAttempt, ProviderApp
@@ -32,6 +33,12 @@ def find_app_by_client_id(session: Session, *, tenant_id: UUID, provider: str, c
         col(ProviderApp.client_id) == client_id,
     )
     return session.exec(statement).first()
+
+
+def lock_client_id(session: Session, *, tenant_id: UUID, provider: str, client_id: str) -> None:
+    """Let nobody else register the same app until the end of the transaction."""
+    key = f"app:{tenant_id}:{provider}:{client_id}"
+    session.connection().execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
 
 
 def count_uses(session: Session, *, tenant_id: UUID) -> dict[UUID, int]:

@@ -1,11 +1,11 @@
 """Reads connections for the pages and the API: the row with all that is shown beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from models import Connection, ConnectionCheck, ConnectionStatus, Ending
-from services.connections import reading_repository, repository
+from services.connections import app_repository, reading_repository, repository
 from services.connections.clients import endpoint_url, shared_endpoint_url
 from services.connections.views import (
     CheckView,
@@ -13,6 +13,7 @@ from services.connections.views import (
     CredentialHint,
     PhoneNumberView,
     RefusalView,
+    ScopeView,
     UsageView,
     WebhookUrlView,
 )
@@ -109,6 +110,17 @@ def _views(
     return tuple(details.view(connection, agent_name or "") for connection, agent_name in rows)
 
 
+def missing_scopes(connection: Connection, manifest: ProviderManifest) -> tuple[ScopeView, ...]:
+    """Return the rights that consent did not grant, or that came later; none if the provider does not tell."""
+    if not connection.scopes or manifest.oauth is None or connection.auth_scheme != manifest.oauth.id:
+        return ()
+    return tuple(
+        ScopeView(name=scope.name, reason=scope.reason)
+        for scope in manifest.scopes
+        if scope.name not in connection.scopes
+    )
+
+
 class _Details:
     """What the views of some connections need, read once and kept by connection."""
 
@@ -121,6 +133,8 @@ class _Details:
         self._checks = reading_repository.list_last_checks(session, **where, connection_ids=connection_ids)
         self._numbers = repository.list_numbers(session, **where, connection_ids=connection_ids)
         self._refusals = reading_repository.list_refusals(session, **where, connection_ids=connection_ids, since=since)
+        apps = app_repository.list_apps(session, tenant_id=work.tenant_id)
+        self._app_names: Mapping[UUID | None, str] = {app.id: app.name for app in apps}
         self._traffic = reading_repository.count_conversations(session, **where, connection_ids=connection_ids)
 
     def view(self, connection: Connection, agent_name: str) -> ConnectionView:
@@ -141,10 +155,13 @@ class _Details:
             used_by=self._usage(connection, agent_name),
             auth_scheme=connection.auth_scheme,
             uses_operator_app=connection.uses_operator_app,
+            provider_app_id=connection.provider_app_id,
+            provider_app_name=self._app_names.get(connection.provider_app_id, ""),
             external_account_id=connection.external_account_id,
             external_account_name=connection.external_account_name,
             account_noun=manifest.account_noun,
             scopes=tuple(connection.scopes),
+            missing_scopes=missing_scopes(connection, manifest),
             settings=dict(connection.settings),
             credential_hints=self._credential_hints(connection, manifest),
             connected_at=connection.connected_at,
@@ -201,7 +218,7 @@ class _Details:
                 kind=kind.name,
                 label=kind.label,
                 url=shared_endpoint_url(self._settings, provider=connection.provider, kind=kind.name)
-                if connection.uses_operator_app and kind.shared
+                if kind.shared and (connection.uses_operator_app or connection.provider_app_id)
                 else endpoint_url(self._settings, provider=connection.provider, token=tokens[-1], kind=kind.name),
                 pasted_into=kind.pasted_into,
             )

@@ -69,6 +69,14 @@ class UsageView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeView:
+    """A right that is asked for, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
     """A connection as shown."""
 
@@ -89,10 +97,15 @@ class ConnectionView:
     used_by: UsageView
     auth_scheme: str
     uses_operator_app: bool
+    provider_app_id: UUID | None
+    """The tenant's own app, if it came through one."""
+    provider_app_name: str
     external_account_id: str
     external_account_name: str
     account_noun: str
     scopes: tuple[str, ...]
+    missing_scopes: tuple[ScopeView, ...]
+    """Rights that were not granted, or that came later; connecting again asks for them."""
     settings: dict[str, str]
     """Values that are not secret, and facts about the account."""
     credential_hints: tuple[CredentialHint, ...]
@@ -196,14 +209,6 @@ class FieldView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeView:
-    """A right that is asked for, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SchemeView:
     """One way to connect. ``missing`` says what the operator must set first; empty if it is ready."""
 
@@ -236,6 +241,64 @@ class ProviderCardView:
     connection_count: int
     """Connections in force: for the agent asked about, else for the whole tenant."""
     missing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPartView:
+    """One thing that an app at a provider asks for or listens to, and why."""
+
+    kind: str
+    """``scope``, ``event`` or ``setting``"""
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppManifestView:
+    """An app's description, ready to hand to the provider."""
+
+    version: int
+    json: str
+    """To paste at the provider."""
+    create_url: str
+    """The provider's page for new apps, filled in."""
+    parts: tuple[AppPartView, ...]
+    changes: tuple[AppPartView, ...]
+    """What is new since the version that was asked about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppGuideView:
+    """How to register an app of one's own at a provider."""
+
+    provider: str
+    provider_name: str
+    redirect_url: str
+    redirect_pasted_into: str
+    webhook_urls: tuple[WebhookUrlView, ...]
+    fields: tuple[FieldView, ...]
+    """The keys to copy from there."""
+    manifest: AppManifestView | None
+    """None if the provider reads no manifests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderAppView:
+    """An app that the tenant registered at a provider itself."""
+
+    id: UUID
+    provider: str
+    provider_name: str
+    name: str
+    client_id: str
+    has_signing_secret: bool
+    manifest_version: int
+    """0 if it was made by hand."""
+    changes: tuple[AppPartView, ...]
+    """What a newer manifest asks for that this app lacks."""
+    connection_count: int
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

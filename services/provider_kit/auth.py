@@ -32,6 +32,8 @@ class OAuth2:
     """Days after which the provider lets an unused grant die; 0 if it does not."""
     revoke_url: str = ""
     """Name, in ``urls``, of the address that ends a grant (RFC 7009); empty if there is none."""
+    redirect_pasted_into: str = "your app's settings, redirect addresses"
+    """Where our callback address goes at the provider, if the tenant registers an app itself."""
     sends_iss: bool = False
     """Names itself in every authorization response (``iss``, RFC 9207). Its issuer is ``urls["issuer"]``, else the
     origin of the consent page."""

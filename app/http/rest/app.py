@@ -5,7 +5,7 @@ from fastapi.routing import APIRoute
 
 from app.http import problems
 from app.http.deps import bearer_actor
-from app.http.rest import agents, connections, conversations, deliveries, identity
+from app.http.rest import agents, apps, connections, conversations, deliveries, health, identity
 from app.http.rest.openapi import describe
 from services.kernel.kernel import Kernel
 
@@ -15,6 +15,7 @@ _TAGS = [
     {"name": "identity", "description": "Whose key this is."},
     {"name": "agents", "description": "AI agents and what they know by heart."},
     {"name": "connections", "description": "Accounts at providers, and the numbers that belong to them."},
+    {"name": "health", "description": "What is broken or about to be, and where owners are told."},
     {"name": "conversations", "description": "What contacts wrote and what was answered."},
     {"name": "traces", "description": "The whole way of one message."},
     {"name": "deliveries", "description": "Webhook requests that were accepted."},
@@ -34,7 +35,7 @@ def create_rest_app(kernel: Kernel) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.kernel = kernel
-    for module in (identity, agents, connections, conversations, deliveries):
+    for module in (identity, agents, connections, apps, health, conversations, deliveries):
         app.include_router(module.router, dependencies=[Depends(bearer_actor)])
     problems.install(app)
     describe(app)

@@ -92,6 +92,28 @@ class NewKeys(_Request):
     ]
 
 
+class NewApp(_Request):
+    """An app that the tenant registered at a provider."""
+
+    provider: Slug
+    values: Annotated[
+        dict[Word, Text],
+        Field(max_length=50, description="By field name, as the provider's app guide lists them."),
+    ]
+    manifest_version: Annotated[
+        int, Field(ge=0, le=10_000, description="Of the manifest it was made from; 0 if it was made by hand.")
+    ] = 0
+
+
+class AppChanges(_Request):
+    """What to change of an app; what is left out stays."""
+
+    values: Annotated[dict[Word, Text], Field(max_length=50, description="By field name.")] = Field(
+        default_factory=dict[Word, Text]
+    )
+    manifest_version: Annotated[int | None, Field(ge=0, le=10_000)] = None
+
+
 class Disconnection(_Request):
     """How to disconnect."""
 
@@ -102,3 +124,11 @@ class NumberAssignment(_Request):
     """Who answers on a number."""
 
     agent_id: Annotated[UUID | None, Field(description="None takes the number from its agent.")]
+
+
+class NewNoticeTarget(_Request):
+    """A place where owners are told."""
+
+    connection_id: Annotated[UUID, Field(description="What the notices go through.")]
+    channel_id: Annotated[Word, Field(description="Id of a channel or person there, or a phone number.")]
+    label: Annotated[Word, Field(description="What people call the place; the id if left out.")] = ""

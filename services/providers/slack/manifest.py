@@ -10,7 +10,9 @@ MANIFEST = ProviderManifest(
     category="messaging",
     summary="The agent answers direct messages and mentions, in a thread.",
     docs_url="https://docs.slack.dev/",
-    capabilities=frozenset({Capability.WEBHOOKS, Capability.MESSAGING, Capability.DIRECTORY, Capability.REVOKE}),
+    capabilities=frozenset(
+        {Capability.WEBHOOKS, Capability.MESSAGING, Capability.DIRECTORY, Capability.APP_MANIFEST, Capability.REVOKE}
+    ),
     auth=(
         OAuth2(
             label="Add to Slack",
@@ -23,6 +25,7 @@ MANIFEST = ProviderManifest(
             refresh=True,
             rotates_refresh_token=True,
             default_lifetime_seconds=43_200,
+            redirect_pasted_into="your app's settings, “OAuth & Permissions”, “Redirect URLs”",
         ),
         Pasted(
             label="Use your own app",

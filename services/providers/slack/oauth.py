@@ -17,11 +17,11 @@ from services.provider_kit.contract import ExternalAccount, RefreshedToken, Toke
 from services.provider_kit.payloads import read_model
 
 _REFUSALS: Mapping[str, str] = {
-    "bad_client_secret": "Slack does not accept the app's client secret. Correct it in PATCHBAY_PROVIDER_APPS.",
+    "bad_client_secret": "Slack does not accept the app's client secret. Correct it where the app is set up.",
     "bad_redirect_uri": "The return address is not registered with the Slack app. Add it under “OAuth & Permissions”.",
     "code_already_used": "This consent was used already. Start again.",
     "code_expired": "The consent took too long. Start again.",
-    "invalid_client_id": "Slack does not know the app's client id. Correct it in PATCHBAY_PROVIDER_APPS.",
+    "invalid_client_id": "Slack does not know the app's client id. Correct it where the app is set up.",
     "invalid_code": "Slack does not accept this consent. Start again.",
     "invalid_team_for_non_distributed_app": "The Slack app is not distributed: it only installs in its own workspace.",
 }

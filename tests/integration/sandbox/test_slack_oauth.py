@@ -137,6 +137,79 @@ def test_installing_again_keeps_the_token_and_adds_scopes(sandbox: SandboxClient
     assert second["scope"] == "chat:write,im:history,users:read"
 
 
+def renew(sandbox: SandboxClient, refresh_token: object, /, **changes: str) -> dict[str, object]:
+    app = sandbox.identities.slack_app
+    form = {
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "grant_type": "refresh_token",
+        "refresh_token": str(refresh_token),
+    }
+    return httpx2.post(f"{sandbox.base_url}/slack/api/oauth.v2.access", data=form | changes).json()
+
+
+def whose(sandbox: SandboxClient, token: object) -> str:
+    """Return what ``auth.test`` says of a token: ``ok``, or the refusal."""
+    headers = {"authorization": f"Bearer {token}"}
+    answer = httpx2.post(f"{sandbox.base_url}/slack/api/auth.test", headers=headers).json()
+    return "ok" if answer["ok"] else str(answer["error"])
+
+
+def test_a_rotating_token_ends_and_is_renewed_once(tmp_path: Path, product: Product) -> None:
+    clock = FakeClock()
+    with running_sandbox(tmp_path, public_url=product.url, clock=clock) as sandbox:
+        sandbox.rotate_tokens(seconds=3600)
+        first = exchange(sandbox, product, code_for(sandbox, product))
+        assert str(first["access_token"]).startswith("xoxe.xoxb-")
+        assert first["expires_in"] == 3600
+
+        clock.advance(timedelta(minutes=50))
+        second = renew(sandbox, first["refresh_token"])
+        assert second["ok"] and second["expires_in"] == 3600
+        assert len({first["access_token"], second["access_token"]}) == 2
+        assert len({first["refresh_token"], second["refresh_token"]}) == 2
+        # The one before lives to its own end. https://docs.slack.dev/authentication/using-token-rotation
+        assert [whose(sandbox, answer["access_token"]) for answer in (first, second)] == ["ok", "ok"]
+        assert renew(sandbox, first["refresh_token"])["error"] == "invalid_refresh_token"
+
+        clock.advance(timedelta(minutes=20))
+        assert [whose(sandbox, answer["access_token"]) for answer in (first, second)] == ["token_expired", "ok"]
+        clock.advance(timedelta(hours=1))
+        assert whose(sandbox, second["access_token"]) == "token_expired"
+        third = renew(sandbox, second["refresh_token"])
+        assert whose(sandbox, third["access_token"]) == "ok"
+
+        sandbox.slack_control("revoke")
+        assert whose(sandbox, third["access_token"]) == "token_revoked"
+        assert renew(sandbox, third["refresh_token"])["error"] == "invalid_refresh_token"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"client_id": "1.2"}, "invalid_client_id"),
+        ({"client_secret": "wrong"}, "bad_client_secret"),
+        ({"refresh_token": ""}, "invalid_refresh_token"),
+        ({"refresh_token": "xoxe-1-wrong"}, "invalid_refresh_token"),
+    ],
+)
+def test_a_wrong_renewal_is_refused_and_spends_nothing(
+    sandbox: SandboxClient, product: Product, changes: dict[str, str], error: str
+) -> None:
+    sandbox.rotate_tokens()
+    first = exchange(sandbox, product, code_for(sandbox, product))
+    assert renew(sandbox, first["refresh_token"], **changes) == {"ok": False, "error": error}
+    assert renew(sandbox, first["refresh_token"])["ok"]
+
+
+def test_another_app_cannot_renew_the_token(sandbox: SandboxClient, product: Product) -> None:
+    sandbox.rotate_tokens()
+    first = exchange(sandbox, product, code_for(sandbox, product))
+    own = sandbox.identities.own_app
+    keys = {"client_id": own.client_id, "client_secret": own.client_secret}
+    assert renew(sandbox, first["refresh_token"], **keys)["error"] == "invalid_refresh_token"
+
+
 def test_a_code_lives_ten_minutes(tmp_path: Path, product: Product) -> None:
     clock = FakeClock()
     with running_sandbox(tmp_path, public_url=product.url, clock=clock) as sandbox:
