@@ -50,7 +50,7 @@ def page() -> rx.Component:
             _bones(),
         ),
         _drawer(),
-        crumbs=(Crumb("Catalogue"),),
+        crumbs=(Crumb("Integrations", routes.ALL_INTEGRATIONS), Crumb("Catalogue")),
         current=routes.CATALOGUE,
     )
 

@@ -1,68 +1,43 @@
 """``patchbay new-provider`` leaves the tree green."""
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from services.devtools.scaffold import create_provider
 from services.kernel.errors import Conflict, InvalidInput
-
-ROOT = Path(__file__).resolve().parents[3]
-COPIED = (
-    "pyproject.toml",
-    "assets/providers",
-    "services/__init__.py",
-    "services/kernel",
-    "services/provider_kit",
-    "services/providers",
-    "tests/__init__.py",
-    "tests/conformance",
-    "tests/providers",
-)
+from services.provider_kit.quality import Tier, parse_quality
+from tests.support.working_copy import check_types, copy_working_tree, run_tool
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what a provider lives in, with two new ones: the shortest name and the longest."""
-    root = tmp_path_factory.mktemp("tree")
-    for name in COPIED:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, root / name)
+    root = copy_working_tree(tmp_path_factory.mktemp("tree"))
     create_provider("zz", root=root)
     create_provider("a_" + "long" * 9 + "x", root=root)
     return root
 
 
-def run(tree: Path, *command: str) -> None:
-    """Run a tool in the copy, and show what it says if it fails."""
-    done = subprocess.run([sys.executable, "-m", *command], cwd=tree, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-
-
 def test_the_conformance_suite_accepts_it_as_it_is(tree: Path) -> None:
     names = "zz or every_folder_is_a_provider"
-    run(tree, "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "-k", names, "tests")
+    run_tool(tree, "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "-k", names, "tests")
 
 
 def test_it_is_formatted_and_linted(tree: Path) -> None:
-    run(tree, "ruff", "format", "--check", "--no-cache", "services/providers", "tests/providers")
-    run(tree, "ruff", "check", "--no-cache", "services/providers", "tests/providers")
+    run_tool(tree, "ruff", "format", "--check", "--no-cache", "services/providers", "tests/providers")
+    run_tool(tree, "ruff", "check", "--no-cache", "services/providers", "tests/providers")
 
 
 def test_its_types_are_right(tree: Path) -> None:
-    pyright = shutil.which("pyright", path=str(Path(sys.executable).parent))
-    assert pyright, "pyright is in the development dependencies"
-    folders = [str(path) for path in tree.glob("*/providers/*/") if path.name.startswith(("zz", "a_long"))]
-    done = subprocess.run(
-        [pyright, "--pythonpath", sys.executable, *folders], cwd=tree, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-4000:]
+    check_types(tree, *(path for path in tree.glob("*/providers/*/") if path.name.startswith(("zz", "a_long"))))
+
+
+def test_it_is_not_fit_for_tenants_before_its_placeholders_are_gone(tree: Path) -> None:
+    quality = parse_quality("zz", (tree / "services" / "providers" / "zz" / "quality.toml").read_text())
+
+    assert quality.tier is Tier.UNRATED
+    assert [rule.id for rule in quality.missing(Tier.BRONZE)] == ["real-addresses", "setup-guide"]
 
 
 @pytest.mark.parametrize(
