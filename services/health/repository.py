@@ -62,12 +62,14 @@ def list_connections(
 def list_last_transitions(
     session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]
 ) -> Mapping[UUID, ConnectionTransition]:
-    """Return how each connection came to where it stands."""
+    """Return how each connection came to where it stands; what the provider said after its end is not that."""
+    ended = ConnectionStatus.DISCONNECTED.value
     statement = (
         select(ConnectionTransition)
         .where(
             col(ConnectionTransition.tenant_id) == tenant_id,
             col(ConnectionTransition.connection_id).in_(connection_ids),
+            or_(col(ConnectionTransition.from_status) != ended, col(ConnectionTransition.to_status) != ended),
         )
         .ext(distinct_on(col(ConnectionTransition.connection_id)))
         .order_by(col(ConnectionTransition.connection_id), col(ConnectionTransition.id).desc())
