@@ -102,7 +102,7 @@ def note_revoked(work: UnitOfWork, connection: Connection, *, reason: str, now: 
     """End a connection because the provider says that our access ended there.
 
     Its address stays, as it is pasted at the provider: connecting again needs no new one. Until then, without a
-    secret to check with, it accepts nothing.
+    secret to check with, it accepts nothing. The secrets go in the caller's transaction, what waits is dropped next.
 
     Args:
         work: the unit of work that processes the provider's message.
@@ -113,9 +113,10 @@ def note_revoked(work: UnitOfWork, connection: Connection, *, reason: str, now: 
     actor = system_actor(work.tenant_id, registry.get_manifest(connection.provider).name)
     if end(work, connection, actor=actor, action="connection.revoked", reason=reason, now=now):
         repository.delete_credentials(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
-        repository.show_error(
+        repository.note_ending(
             work.session, tenant_id=work.tenant_id, connection_id=connection.id, message=reason, now=now
         )
+        work.wake("end_connection", connection.id)
 
 
 def _status_after(connection: Connection, cause: CauseClass, *, failures: int) -> ConnectionStatus | None:

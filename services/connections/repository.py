@@ -13,6 +13,7 @@ from models import (
     Connection,
     ConnectionStatus,
     Credential,
+    Ending,
     Message,
     MessageState,
     OAuthAttempt,
@@ -214,13 +215,13 @@ def clear_failures(session: Session, *, tenant_id: UUID, connection_id: UUID) ->
     )
 
 
-def show_error(session: Session, *, tenant_id: UUID, connection_id: UUID, message: str, now: datetime) -> None:
-    """Say on the card why a connection ended."""
+def note_ending(session: Session, *, tenant_id: UUID, connection_id: UUID, message: str, now: datetime) -> None:
+    """Say on the card why a connection ended, and that its waiting answers are still to be dropped."""
     _run(
         session,
         update(Connection)
         .where(col(Connection.tenant_id) == tenant_id, col(Connection.id) == connection_id)
-        .values(last_error=message, last_error_at=now),
+        .values(last_error=message, last_error_at=now, ending=Ending.KEEP_HISTORY),
     )
 
 
