@@ -1,19 +1,22 @@
 """The composition root of the web process: settings, kernel, routes and pages become one ASGI application."""
 
+import atexit
+
 from app.edge import AsgiApp, Edge, Receive, Scope, Send
 from app.http.webhooks import PREFIX, create_webhook_app
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
+from services.vault import hold_keys
 
 
 def create() -> AsgiApp:
     """Build everything that the web process serves; what the server calls.
 
     Raises:
-        ConfigurationError: a database, Redis or key is missing.
+        ConfigurationError: a database, Redis or key is missing, or the key is not the database's.
     """
     settings = Settings()
-    kernel = build_kernel(settings)
+    kernel = _build_kernel(settings, process="web")
     return Edge(settings, webhooks=create_webhook_app(kernel), webhook_prefix=PREFIX, pages=_pages(kernel))
 
 
@@ -21,11 +24,18 @@ def create_webhooks_only() -> AsgiApp:
     """Build the webhook line alone, for a process of its own; no page framework is loaded.
 
     Raises:
-        ConfigurationError: a database, Redis or key is missing.
+        ConfigurationError: a database, Redis or key is missing, or the key is not the database's.
     """
     settings = Settings()
-    kernel = build_kernel(settings)
+    kernel = _build_kernel(settings, process="webhooks")
     return Edge(settings, webhooks=create_webhook_app(kernel), webhook_prefix=PREFIX, pages=_HealthOnly(kernel))
+
+
+def _build_kernel(settings: Settings, *, process: str) -> Kernel:
+    kernel = build_kernel(settings)
+    # At the end of the process and not of the server: that one knows nothing of keys.
+    atexit.register(hold_keys(kernel, process=process).stop)
+    return kernel
 
 
 def _pages(kernel: Kernel) -> AsgiApp:

@@ -16,7 +16,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 import models
+from services.kernel.errors import ConfigurationError
 from services.kernel.kernel import Kernel, connect_redis
+from services.kernel.keyring import describe_source
+from services.vault import require_usable_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +121,20 @@ def _check_redis(redis: Redis) -> CheckResult:
 
 def _check_key(kernel: Kernel) -> CheckResult:
     settings = kernel.settings
-    if settings.key.get_secret_value():
-        return CheckResult(status="ok", detail="The key comes from PATCHBAY_KEY.")
-    if settings.key_file is not None and settings.key_file.is_file():
+    try:
+        require_usable_keys(kernel)
+    except ConfigurationError:  # its words are for operators: they count tenants and name files
+        return CheckResult(
+            status="missing",
+            detail="The key does not open what is in this database: secrets cannot be read."
+            " `patchbay keys status` names the key that is missing.",
+        )
+    except SQLAlchemyError:
+        pass  # the database's own check says so
+    source = describe_source(settings)
+    if source.startswith("PATCHBAY_"):
+        return CheckResult(status="ok", detail=f"The key comes from {source}.")
+    if Path(source).is_file():
         return CheckResult(status="ok", detail="The key file is there.")
     return CheckResult(
         status="degraded",

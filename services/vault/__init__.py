@@ -1,5 +1,32 @@
-"""Keeps secrets: sealed with the tenant's own data key, bound to the row that holds them."""
+"""Keeps secrets: sealed with the tenant's own data keys, bound to the rows that hold them; and exchanges those keys."""
 
+from services.vault.holders import Heartbeat
+from services.vault.owners import destroy_retired_keys, list_key_status, revert_rotation, start_rotation
+from services.vault.ring import hold_keys, list_processes, list_tenant_names, require_usable_keys, rewrap_keys
+from services.vault.rotation import Progress, resume_rotation, run_rotation
 from services.vault.service import create_data_key, reveal, seal
+from services.vault.views import KeyStatusView, KeyView, ProcessView, RewrapView, RotationView
 
-__all__ = ["create_data_key", "reveal", "seal"]
+__all__ = [
+    "Heartbeat",
+    "KeyStatusView",
+    "KeyView",
+    "ProcessView",
+    "Progress",
+    "RewrapView",
+    "RotationView",
+    "create_data_key",
+    "destroy_retired_keys",
+    "hold_keys",
+    "list_key_status",
+    "list_processes",
+    "list_tenant_names",
+    "require_usable_keys",
+    "resume_rotation",
+    "reveal",
+    "revert_rotation",
+    "rewrap_keys",
+    "run_rotation",
+    "seal",
+    "start_rotation",
+]

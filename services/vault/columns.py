@@ -59,10 +59,11 @@ def count_by_key(session: Session, *, tenant_id: UUID) -> dict[UUID, int]:
     """Return how many of the tenant's sealed values name which key; nothing sealed, nothing counted."""
     counts: dict[UUID, int] = {}
     for sealed in SEALED_COLUMNS:
+        key_id_column = sealed.key_id.label("key_id")
         statement = (
-            select(sealed.key_id, func.count())
+            select(key_id_column, func.count())
             .where(sealed.table.c.tenant_id == tenant_id, func.length(sealed.column) > _KEY_ID_BYTES)
-            .group_by(sealed.key_id)
+            .group_by(key_id_column)
         )
         for key_id, count in session.connection().execute(statement):
             key = UUID(bytes=bytes(key_id))

@@ -42,11 +42,11 @@ class Facts:
     state: RotationState
     waiting_for: int
     """Processes that do not know the new key yet."""
-    rows_left: int
-    """Secrets under the key to be left, counted now."""
+    has_rows_left: bool
+    """Whether secrets are, or may be, under the key to be left."""
     is_kept_long_enough: bool
     """Whether the key that was left may be destroyed."""
-    is_destroyed: bool = False
+    is_finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +69,33 @@ def _added(facts: Facts) -> Step:
 
 
 def _promoted(facts: Facts) -> Step:
-    if facts.rows_left:
+    if facts.has_rows_left:
         return Step(Act.REENCRYPT, RotationState.PROMOTED)
     return Step(Act.CONFIRM, RotationState.REENCRYPTED)
 
 
 def _reencrypted(facts: Facts) -> Step:
-    if facts.rows_left:  # somebody put an old value back: a restored row, say
+    if facts.has_rows_left:  # somebody put an old value back: a restored row, say
         return Step(Act.REENCRYPT, RotationState.PROMOTED)
     return Step(Act.RETIRE, RotationState.RETIRED)
 
 
 def _retired(facts: Facts) -> Step:
-    if facts.rows_left or not facts.is_kept_long_enough:
+    if facts.has_rows_left or not facts.is_kept_long_enough:
         return Step(Act.WAIT, RotationState.RETIRED)
     return Step(Act.DESTROY, RotationState.DONE)
 
 
 def _reverting(facts: Facts) -> Step:
-    if facts.rows_left:
+    if facts.has_rows_left:
         return Step(Act.REENCRYPT, RotationState.REVERTING)
     return Step(Act.RETIRE, RotationState.REVERTED)
 
 
 def _reverted(facts: Facts) -> Step:
-    if facts.is_destroyed:
+    if facts.is_finished:
         return Step(Act.NOTHING, RotationState.REVERTED)
-    if facts.rows_left or not facts.is_kept_long_enough:
+    if facts.has_rows_left or not facts.is_kept_long_enough:
         return Step(Act.WAIT, RotationState.REVERTED)
     return Step(Act.DESTROY, RotationState.REVERTED)
 

@@ -1,14 +1,14 @@
 """All statements on data keys, rotations, and the processes that hold the keys' keys."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, text, update
+from sqlalchemy import delete, func, or_, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
-from models import DataKey, DataKeyState, KeyHolder, KeyRing, KeyRotation, RotationState, Tenant
+from models import DataKey, DataKeyState, KeyHolder, KeyRing, KeyRotation, Tenant
 from services.vault.plan import UNDER_WAY
 
 _RING = 1
@@ -61,7 +61,7 @@ def find_key(session: Session, *, tenant_id: UUID, key_id: UUID) -> DataKey | No
 def list_keys(session: Session, *, tenant_id: UUID) -> Sequence[DataKey]:
     """Return the tenant's data keys, the newest first."""
     statement = select(DataKey).where(col(DataKey.tenant_id) == tenant_id).order_by(col(DataKey.id).desc())
-    return session.exec(statement).all()
+    return session.exec(statement.execution_options(populate_existing=True)).all()
 
 
 def set_key_state(session: Session, *, tenant_id: UUID, key_id: UUID, state: DataKeyState, now: datetime) -> None:
@@ -107,6 +107,20 @@ def find_last_rotation(session: Session, *, tenant_id: UUID) -> KeyRotation | No
         select(KeyRotation).where(col(KeyRotation.tenant_id) == tenant_id).order_by(col(KeyRotation.id).desc()).limit(1)
     )
     return session.exec(statement).first()
+
+
+def list_rotations_of(session: Session, *, tenant_id: UUID, key_id: UUID) -> Sequence[KeyRotation]:
+    """Return the rotations to or from a key, locked until the end of the transaction."""
+    statement = (
+        select(KeyRotation)
+        .where(
+            col(KeyRotation.tenant_id) == tenant_id,
+            or_(col(KeyRotation.old_key_id) == key_id, col(KeyRotation.new_key_id) == key_id),
+        )
+        .order_by(col(KeyRotation.id))
+        .with_for_update()
+    )
+    return session.exec(statement).all()
 
 
 def find_rotation_under_way(session: Session, *, tenant_id: UUID) -> KeyRotation | None:
@@ -188,11 +202,11 @@ def find_sample(session: Session, *, kek_id: str) -> DataKey | None:
     return session.exec(statement).first()
 
 
-def list_keys_not_wrapped_by(session: Session, *, kek_id: str, limit: int) -> Sequence[DataKey]:
-    """Return data keys of all tenants that another key-encryption key has wrapped; runs unscoped."""
+def list_keys_wrapped_by(session: Session, *, kek_ids: Collection[str], limit: int) -> Sequence[DataKey]:
+    """Return data keys of all tenants that these key-encryption keys have wrapped; runs unscoped."""
     statement = (
         select(DataKey)
-        .where(col(DataKey.kek_id) != kek_id, col(DataKey.state) != DataKeyState.DESTROYED)
+        .where(col(DataKey.kek_id).in_(kek_ids), col(DataKey.state) != DataKeyState.DESTROYED)
         .order_by(col(DataKey.tenant_id), col(DataKey.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -222,10 +236,3 @@ def states_of(session: Session, *, tenant_id: UUID, key_ids: Sequence[UUID]) -> 
         col(DataKey.tenant_id) == tenant_id, col(DataKey.id).in_(key_ids)
     )
     return dict(session.exec(statement).all())
-
-
-def is_reversible(rotation: KeyRotation, *, new_key: DataKeyState | None, old_key: DataKeyState | None) -> bool:
-    """Return whether the way back is open: the old key is there, and no later rotation has replaced the new one."""
-    if rotation.state in (RotationState.DONE, RotationState.REVERTING, RotationState.REVERTED):
-        return False
-    return old_key is not DataKeyState.DESTROYED and new_key in (DataKeyState.PENDING, DataKeyState.PRIMARY)

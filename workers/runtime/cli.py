@@ -62,9 +62,29 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap.add_argument("--email", required=True, help="the owner's address")
     bootstrap.add_argument("--tenant", required=True, help="the tenant's name")
     bootstrap.add_argument("--json", action="store_true", help="answer in JSON")
+    _add_keys_commands(add("keys", _keys, "Look at keys, exchange them, take the way back."))
     provider = add("new-provider", _new_provider, "Write the files of a new provider, with tests that pass.")
     provider.add_argument("slug", help="lower case letters, digits and underscores, such as discord")
     return parser
+
+
+def _add_keys_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="errand", required=True, metavar="command")
+
+    def add(name: str, summary: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.add_argument("--json", action="store_true", help="answer in JSON")
+        command.add_argument("--tenant", default="", help="only this company: its id, or its name")
+        return command
+
+    add("status", "Show keys, how many secrets each has sealed, and rotations.")
+    rotate = add("rotate", "Give every company a new data key, while everything goes on.")
+    rotate.add_argument("--kek", action="store_true", help="wrap data keys with the first key-encryption key instead")
+    revert = add("revert", "Take the way back to the data key before.")
+    for command in (rotate, revert):
+        command.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    destroy = add("destroy", "Destroy keys that are switched off, before their time.")
+    destroy.add_argument("--yes", action="store_true", help="really: there is no way back")
 
 
 # Processes
@@ -146,6 +166,21 @@ def _bootstrap(arguments: Arguments) -> int:
     }
     _answer(answer, as_json=arguments.json)
     return 0
+
+
+def _keys(arguments: Arguments) -> int:
+    with _beside_running_product(or_start_servers=True):
+        settings = _settings("keys")
+        from services.kernel.kernel import build_kernel
+        from services.vault import require_usable_keys
+        from workers.runtime.keys import ERRANDS
+
+        kernel = build_kernel(settings)
+        try:
+            require_usable_keys(kernel)
+            return ERRANDS[arguments.errand](kernel, arguments)
+        finally:
+            kernel.close()
 
 
 def _new_provider(arguments: Arguments) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.log import get_logger
 from services.kernel.settings import Settings
+from services.vault import hold_keys
 from services.webhooks import sweep
 from workers.runtime.outage import Outage
 
@@ -21,9 +22,10 @@ def run(settings: Settings) -> None:
     """Sweep until SIGTERM or SIGINT.
 
     Raises:
-        ConfigurationError: a database, Redis or key is missing.
+        ConfigurationError: a database, Redis or key is missing, or the key is not the database's.
     """
     kernel = build_kernel(settings)
+    keys = hold_keys(kernel, process="scheduler")
     stopping = threading.Event()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
@@ -35,6 +37,7 @@ def run(settings: Settings) -> None:
     try:
         loop(kernel, sweep=sweep.run, every_seconds=settings.sweep_seconds, stopping=stopping)
     finally:
+        keys.stop()
         kernel.close()
         log.info("scheduler.stopped")
 

@@ -21,6 +21,7 @@ from services.kernel.kernel import build_kernel
 from services.kernel.log import get_logger
 from services.kernel.queue import QUEUE_NAME
 from services.kernel.settings import Settings
+from services.vault import hold_keys
 from workers.jobs.process import use_kernel
 from workers.runtime.outage import Outage
 
@@ -85,11 +86,12 @@ def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; a job that has begun is finished first.
 
     Raises:
-        ConfigurationError: a database, Redis or key is missing.
+        ConfigurationError: a database, Redis or key is missing, or the key is not the database's.
     """
     kernel = build_kernel(settings)
     use_kernel(kernel)
     load_jobs()
+    keys = hold_keys(kernel, process="worker")
     # RQ's own lines repeat with every attempt and name addresses; ours say the same once.
     for name in ("rq.worker", "rq.job"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -112,6 +114,7 @@ def run(settings: Settings) -> None:
                 stopping.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
     finally:
+        keys.stop()
         kernel.close()
         log.info("worker.stopped")
 

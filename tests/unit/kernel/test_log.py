@@ -14,7 +14,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -23,26 +22,16 @@ from services.kernel.log import bind_context, configure_logging, get_logger
 from services.kernel.redact import redact, redact_text
 from services.kernel.secret import Secret
 from services.kernel.settings import Settings
+from tests.support.logs import restored_logging
 
 CANARY = "canary-7f3a91d2-b"
 ID = UUID("018f0000-0000-7000-8000-000000000001")
 
 
 @pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, hooks = root.handlers[:], root.level, (sys.excepthook, threading.excepthook)
-    loggers = [logger for logger in root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
-    levels = {logger: logger.level for logger in loggers}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    sys.excepthook, threading.excepthook = hooks
-    logging.captureWarnings(False)
-    for logger in root.manager.loggerDict.values():
-        if isinstance(logger, logging.Logger):
-            logger.setLevel(levels.get(logger, logging.NOTSET))
-    structlog.contextvars.clear_contextvars()
+def logging_as_before() -> Iterator[None]:
+    with restored_logging():
+        yield
 
 
 @pytest.fixture
