@@ -1,0 +1,1 @@
+"""Providers that only tests know, for servers that nobody here wrote."""
