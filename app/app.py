@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from app.pages.routes import register_pages
+from app.page_table import register_pages
 
 app = rx.App(
     html_lang="en",

@@ -33,7 +33,7 @@ def _pages(kernel: Kernel) -> AsgiApp:
     from app.app import app
     from app.http.api import create_http_app
     from app.live import register_live
-    from app.pages.routes import WATCHES
+    from app.page_table import WATCHES
     from app.session.kernel import set_kernel
 
     set_kernel(kernel)
