@@ -124,7 +124,7 @@ def _delete_dialog() -> rx.Component:
             " is deleted with its playbook and its conversations. This cannot be undone.",
         ),
         rx.el.div(
-            button("Keep the agent", auto_focus=True, on_click=AgentSettingsState.keep),
+            button("Keep the agent", on_click=AgentSettingsState.keep),
             button("Delete agent", kind="danger solid", on_click=AgentSettingsState.delete),
             class_name="tail",
         ),

@@ -118,7 +118,6 @@ def _form_dialog() -> rx.Component:
                 help_text="What contacts and colleagues call it.",
                 placeholder="Bri",
                 auto_complete="off",
-                auto_focus=True,
                 max_length=80,
             ),
             field(

@@ -187,17 +187,26 @@ def _thread_head() -> rx.Component:
         rx.el.div(rx.el.h2(head.name, rx.el.small(head.where))),
         rx.el.div(class_name="grow"),
         chip(head.chip, head.chip_kind),
-        rx.cond(
-            (head.state == "agent") | (head.state == "waiting"),
-            button("Take over", reason=reason, on_click=ConversationsState.take_over),
-        ),
-        rx.cond(
-            (head.state == "human") | (head.state == "waiting"),
-            button("Give back", reason=reason, on_click=ConversationsState.give_back),
-        ),
-        rx.cond(
-            (head.state != "closed") & (head.state != "archived"),
-            button("Close conversation", kind="quiet", reason=reason, on_click=ConversationsState.close),
+        rx.el.div(
+            rx.cond(
+                (head.state == "agent") | (head.state == "waiting"),
+                button("Take over", reason=reason, on_click=ConversationsState.take_over),
+            ),
+            rx.cond(
+                (head.state == "human") | (head.state == "waiting"),
+                button("Give back", reason=reason, on_click=ConversationsState.give_back),
+            ),
+            rx.cond(
+                (head.state != "closed") & (head.state != "archived"),
+                button(
+                    "Close",
+                    kind="quiet",
+                    reason=reason,
+                    on_click=ConversationsState.close,
+                    custom_attrs={"aria-label": "Close conversation"},
+                ),
+            ),
+            class_name="actions",
         ),
     )
 
@@ -245,7 +254,7 @@ def _context() -> rx.Component:
                     rx.el.dd(head.channel),
                     rx.el.dt("So far"),
                     rx.el.dd(head.count),
-                    class_name="facts",
+                    class_name="facts flush",
                 ),
                 rx.cond(
                     has_any(ConversationsState.steps),

@@ -77,7 +77,7 @@ def _connected(item: Card) -> rx.Component:
                 rx.el.summary("Addresses, keys and permissions"),
                 rx.el.div(
                     rx.foreach(item.addresses, address),
-                    rx.el.dl(rx.foreach(item.hints, _fact), class_name="facts", style={"padding": "0"}),
+                    rx.el.dl(rx.foreach(item.hints, _fact), class_name="facts flush"),
                     rx.cond(
                         has_any(item.scopes),
                         rx.el.ul(rx.foreach(item.scopes, _scope), custom_attrs={"aria-label": "Permissions"}),

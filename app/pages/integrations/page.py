@@ -161,7 +161,7 @@ def _disconnect_dialog() -> rx.Component:
             class_name="effects",
         ),
         rx.el.div(
-            button("Keep it connected", auto_focus=True, on_click=IntegrationsState.close),
+            button("Keep it connected", on_click=IntegrationsState.close),
             button(
                 f"Disconnect {item.title}",
                 kind="danger solid",

@@ -182,7 +182,7 @@ class IntegrationsState(rx.State):
             self.busy = ""
 
     @rx.event
-    @guarded(Permission.CONNECTIONS_VIEW)
+    @guarded(Permission.CONNECTIONS_EDIT)
     async def reconnect(self, key: str) -> rx.event.EventSpec | None:
         """Begin the recommended way to connect the same account again."""
         card = self._find(key)

@@ -71,8 +71,7 @@ def _trace() -> rx.Component:
                     rx.el.dd(TraceState.took, class_name="num"),
                     rx.el.dt("Steps"),
                     rx.el.dd(TraceState.steps.length(), class_name="num"),
-                    class_name="facts",
-                    style={"padding": "0"},
+                    class_name="facts flush",
                 ),
                 rx.cond(
                     TraceState.conversation_path != "",
@@ -83,7 +82,7 @@ def _trace() -> rx.Component:
                 ),
                 copy_field(label="Trace id", value=TraceState.id, help="Also in the logs of every process."),
             ),
-            class_name="needs-col",
+            class_name="needs-col facts-col",
             custom_attrs={"aria-label": "Facts"},
         ),
         class_name="board",
@@ -100,7 +99,7 @@ def _step(step: TraceStep) -> rx.Component:
         rx.el.div(
             rx.el.span(step.offset, class_name="at"),
             rx.el.small(time_ago(at=step.at, mode="clock")),
-            style={"textAlign": "right"},
+            class_name="when",
         ),
         class_name=step.status,
     )

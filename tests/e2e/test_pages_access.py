@@ -1,0 +1,144 @@
+"""Every page in both themes, on a desk and on a phone: axe finds nothing, nothing runs off the side, keys suffice."""
+
+from collections.abc import Generator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, cast
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests.support.chromium import chromium
+from tests.support.product import Product, running_product
+from tests.support.rest import Api
+
+_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+Scheme = Literal["light", "dark"]
+
+
+@pytest.fixture(scope="module")
+def product() -> Generator[Product]:
+    """The whole product; not below pytest's own folder, which PostgreSQL's user cannot enter."""
+    with TemporaryDirectory(prefix="patchbay-pages-") as folder:
+        Path(folder).chmod(0o755)
+        with running_product(Path(folder) / "data") as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    """Chromium."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=_ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def session(product: Product, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A signed-in owner whose agent is connected to a phone number and has answered one message."""
+    owner = product.bootstrap(email="ana@rawdog.example", tenant="Rawdog")
+    api = Api(product.address, key=owner.api_key)
+    agent = api.call("POST", "agents", dict[str, object], body={"name": "Bri", "purpose": "Creator operations"})
+    entries = [{"question": "When do payouts go out?", "answer": "Every Friday before noon."}]
+    api.call("PUT", f"agents/{agent['id']}/playbook", dict[str, object], body={"entries": entries})
+    _connect_phone(product, api, str(agent["id"]))
+    product.sandbox.sms("When do payouts go out?")
+    product.sandbox.wait_for_answers(1, service="twilio")
+    api.close()
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(owner.sign_in_link)
+    page.get_by_role("button").click()
+    page.wait_for_url("**/admin/ai-team/**")
+    kept = tmp_path_factory.mktemp("session") / "state.json"
+    context.storage_state(path=kept)
+    context.close()
+    return kept
+
+
+def _connect_phone(product: Product, api: Api, agent_id: str) -> None:
+    account = product.sandbox.identities.twilio
+    values = {"account_sid": account.account_sid, "auth_token": account.auth_token}
+    body = {"provider": "twilio", "scheme": "keys", "agent_id": agent_id, "values": values}
+    connection = api.call("POST", "connections", dict[str, object], body=body)
+    numbers = connection["numbers"]
+    assert isinstance(numbers, list)
+    path = f"connections/{connection['id']}/numbers/{numbers[0]['id']}"
+    api.call("PUT", path, dict[str, object], body={"agent_id": agent_id})
+
+
+@pytest.mark.parametrize("width", [1440, 320])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible_and_fit(
+    product: Product, browser: Browser, session: Path, scheme: Scheme, width: int
+) -> None:
+    context = browser.new_context(
+        storage_state=session, color_scheme=scheme, viewport={"width": width, "height": 800}, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(f"{product.address}/admin/ai-team/")
+    agent = page.get_by_role("list", name="Agents").get_by_role("link").filter(has_text="Bri")
+    _check(page, agent)
+    agent.click()
+    sms = page.get_by_role("article", name="SMS")
+    _check(page, sms)
+    sms.get_by_role("button", name="Disconnect").click()
+    _check(page, page.get_by_role("dialog", name="Disconnect SMS?"))
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("link", name="Playbook", exact=True).click()
+    _check(page, page.get_by_label("Answer 1"))
+    page.get_by_role("link", name="Settings", exact=True).click()
+    _check(page, page.get_by_label("Instructions"))
+    page.get_by_role("link", name="Conversations", exact=True).click()
+    row = page.get_by_role("region", name="Conversations").get_by_role("listitem").get_by_role("link")
+    _check(page, row)
+    row.click()
+    _check(page, page.get_by_role("log").get_by_text("Every Friday before noon."))
+    page.get_by_role("log").get_by_role("link", name="Why this answer").click()
+    _check(page, page.get_by_role("region", name="Steps").get_by_text("Answered by the playbook"))
+    context.close()
+
+
+def test_dialog_is_worked_with_keys_alone_and_gives_the_focus_back(
+    product: Product, browser: Browser, session: Path
+) -> None:
+    context = browser.new_context(storage_state=session)
+    page = context.new_page()
+    page.goto(f"{product.address}/admin/ai-team/")
+    opener = page.get_by_role("button", name="New agent")
+    opener.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="New agent")
+    expect(dialog.get_by_label("Name")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_text("Enter a name.")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+    context.close()
+
+
+def test_chosen_theme_is_remembered_and_never_flashes(product: Product, browser: Browser, session: Path) -> None:
+    context = browser.new_context(storage_state=session, color_scheme="light")
+    page = context.new_page()
+    page.goto(f"{product.address}/admin/ai-team/")
+    page.get_by_role("button", name="System theme").click()
+    page.get_by_role("button", name="Light theme").click()
+    expect(page.get_by_role("button", name="Dark theme")).to_be_visible()
+    page.goto(f"{product.address}/admin/ai-team/", wait_until="commit")
+    page.wait_for_selector("body")
+    assert "dark" in str(page.evaluate("document.documentElement.className"))
+    context.close()
+
+
+def _check(page: Page, shown: Locator) -> None:
+    """Wait for what the page is about, then look at all of it."""
+    expect(shown.first).to_be_visible()
+    found = cast("list[dict[str, Any]]", Axe().run(page, options=_RULES).response["violations"])
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
