@@ -12,6 +12,7 @@ from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
 from tests.support.clock import FakeClock
 from tests.support.databases import copied_database, create_template, url_of
+from tests.support.product import Product, running_product
 from workers.runtime.embedded import EmbeddedUrls, embedded_servers
 
 
@@ -24,6 +25,13 @@ def servers() -> Generator[EmbeddedUrls]:
     with TemporaryDirectory(prefix="patchbay-tests-") as folder, embedded_servers(Path(folder)) as urls:
         create_template(urls.database_owner_url)
         yield urls
+
+
+@pytest.fixture(scope="session")
+def product() -> Generator[Product]:
+    """The whole product with its processes, started once for all tests that look at it from the outside."""
+    with TemporaryDirectory(prefix="patchbay-tests-") as folder, running_product(Path(folder)) as running:
+        yield running
 
 
 @pytest.fixture
