@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import pytest
 from redis import Redis
@@ -89,7 +90,7 @@ def test_a_failed_job_leaves_no_text_in_redis(embedded: EmbeddedServers, tmp_pat
         job = enqueue(embedded, "not-an-id-canary", "row")
         assert process.wait_until(lambda: has_failed(job), timeout_seconds=60), log_of(tmp_path)
     redis = Redis.from_url(embedded.urls.redis_url)
-    keys: list[bytes] = list(redis.scan_iter("rq:results:*"))
+    keys = cast(Iterator[bytes], redis.scan_iter("rq:results:*"))
     results = [redis.xrange(key) for key in keys]
     assert results
     assert "badly formed" not in str(results)
