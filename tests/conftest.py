@@ -1,9 +1,10 @@
 """Fixtures shared by all tests: embedded servers once per run, a fresh database per test, no error logs."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import pytest
 from redis import Redis
@@ -38,7 +39,8 @@ def product() -> Generator[Product]:
 def settings(servers: EmbeddedUrls, tmp_path: Path) -> Generator[Settings]:
     """Settings with a fresh, migrated database and an empty Redis."""
     redis = Redis.from_url(servers.redis_url)
-    for key in redis.scan_iter(count=1000):  # the embedded Redis refuses FLUSHALL, like every dangerous command
+    # The embedded Redis refuses FLUSHALL, like every dangerous command.
+    for key in cast(Iterator[bytes], redis.scan_iter(count=1000)):
         redis.unlink(key)
     with copied_database(servers.database_owner_url) as name:
         yield Settings(
