@@ -1,40 +1,18 @@
 """Every page in both themes, on a desk and on a phone: axe finds nothing, nothing runs off the side, keys suffice."""
 
-from collections.abc import Generator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.chromium import chromium
-from tests.support.product import Product, running_product
+from tests.support.product import Product
 from tests.support.rest import Api
 
-_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 Scheme = Literal["light", "dark"]
-
-
-@pytest.fixture(scope="module")
-def product() -> Generator[Product]:
-    """The whole product; not below pytest's own folder, which PostgreSQL's user cannot enter."""
-    with TemporaryDirectory(prefix="patchbay-pages-") as folder:
-        Path(folder).chmod(0o755)
-        with running_product(Path(folder) / "data") as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    """Chromium."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=_ARGUMENTS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,40 @@
+"""One running product and one browser for all journeys."""
+
+from collections.abc import Generator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support.chromium import chromium
+from tests.support.product import Product, running_product
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="package")
+def product() -> Generator[Product]:
+    """The whole product; not below pytest's own folder, which PostgreSQL's user cannot enter."""
+    with TemporaryDirectory(prefix="patchbay-e2e-") as folder:
+        Path(folder).chmod(0o755)
+        with running_product(Path(folder) / "data") as running:
+            yield running
+
+
+@pytest.fixture(scope="package")
+def browser() -> Generator[Browser]:
+    """Chromium."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield started
+        started.close()
