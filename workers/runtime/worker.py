@@ -5,8 +5,11 @@ import logging
 import pkgutil
 import signal
 import threading
+from collections.abc import Sequence
 from types import FrameType, TracebackType
+from typing import TypeGuard, cast
 
+import psycopg
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -15,11 +18,12 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
+from sqlalchemy.exc import OperationalError
 
 import workers.jobs
 from services.kernel.kernel import build_kernel
 from services.kernel.log import get_logger
-from services.kernel.queue import QUEUE_NAME
+from services.kernel.queue import QUEUE_NAME, note_taken
 from services.kernel.settings import Settings
 from workers.jobs.process import use_kernel
 from workers.runtime.outage import Outage
@@ -31,21 +35,28 @@ log = get_logger(__name__)
 
 
 class PatchbayWorker(SimpleWorker):
-    """RQ's worker without forks, which sits out an outage of Redis and reports it once."""
+    """RQ's worker without forks, which sits out an outage of Redis or the database and reports it once.
+
+    Args:
+        connection: where the queue is.
+        outage: of Redis.
+        database_outage: of the database.
+    """
 
     max_connection_wait_time = 2.0  # RQ waits up to 60 s, which would delay work long after Redis is back
 
-    def __init__(self, connection: Redis, *, outage: Outage) -> None:
+    def __init__(self, connection: Redis, *, outage: Outage, database_outage: Outage) -> None:
         super().__init__(
             [QUEUE_NAME],
             connection=connection,
             serializer=JSONSerializer,
-            exception_handlers=[log_failed_job],
+            exception_handlers=[self.log_failed_job],
             disable_default_exception_handler=False,
             log_job_description=False,
         )
         self.is_stopping = False
         self._outage = outage
+        self._database_outage = database_outage
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Tell Redis that we live; RQ does so before every attempt to take a job."""
@@ -55,6 +66,15 @@ class PatchbayWorker(SimpleWorker):
             self._outage.note_down(error)
             raise
         self._outage.note_up()
+
+    def perform_job(self, job: Job, queue: Queue) -> bool:
+        """Run a job, after noting that its row no longer waits."""
+        function, row_id = wake_of(job)
+        note_taken(self.connection, function=function, row_id=row_id)
+        is_done = super().perform_job(job, queue)
+        if is_done:
+            self._database_outage.note_up()
+        return is_done
 
     def handle_job_failure(
         self,
@@ -66,19 +86,39 @@ class PatchbayWorker(SimpleWorker):
         """Record the failure without its text: Redis holds ids, not what a job was working on."""
         super().handle_job_failure(job, queue, started_job_registry=started_job_registry, exc_string="")
 
+    def log_failed_job(
+        self, job: Job, _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
+    ) -> bool:
+        """Log what a job raised; the row it worked on keeps its lease, and the sweeper wakes it again.
+
+        Returns:
+            Whether RQ shall go on handling the failure.
+        """
+        if is_outage(error):
+            self._database_outage.note_down(error)
+        else:
+            function, row_id = wake_of(job)
+            log.error("worker.job.failed", job=function, row_id=row_id, exc_info=error)
+        return True
+
     def handle_warm_shutdown_request(self) -> None:
         """Remember that we are to stop; RQ lets the running job end first."""
         self.is_stopping = True
 
 
-def log_failed_job(job: Job, _kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> bool:
-    """Log what a job raised; the row it worked on keeps its lease, and the sweeper wakes it again.
+def wake_of(job: Job) -> tuple[str, str]:
+    """Return which function a job calls, and for which row."""
+    arguments = cast(Sequence[object], job.args)
+    return str(job.func_name), str(arguments[-1])
 
-    Returns:
-        Whether RQ shall go on handling the failure.
-    """
-    log.error("worker.job.failed", job=job.func_name, row_id=job.args[-1], exc_info=error)
-    return True
+
+def is_outage(error: BaseException) -> TypeGuard[OperationalError]:
+    """Return whether the database was away, in contrast to a statement it refused, such as for a lock."""
+    if not isinstance(error, OperationalError) or not isinstance(error.orig, psycopg.Error):
+        return False
+    # Without a code if there was no connection at all; else connection exceptions and operator intervention.
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html
+    return error.orig.sqlstate is None or error.orig.sqlstate[:2] in {"08", "57"}
 
 
 def run(settings: Settings) -> None:
@@ -94,14 +134,16 @@ def run(settings: Settings) -> None:
     for name in ("rq.worker", "rq.job"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     stopping = threading.Event()
-    outage = Outage("worker.redis")
+    outage, database_outage = Outage("worker.redis"), Outage("worker.database")
     pause = _FIRST_PAUSE_SECONDS
     log.info("worker.started")
     try:
         while not stopping.is_set():
             _stop_on_signal(stopping)
             try:
-                worker = PatchbayWorker(Redis.from_url(settings.redis_url), outage=outage)
+                worker = PatchbayWorker(
+                    Redis.from_url(settings.redis_url), outage=outage, database_outage=database_outage
+                )
                 pause = _FIRST_PAUSE_SECONDS
                 worker.work(logging_level="CRITICAL")
                 if worker.is_stopping:
