@@ -87,14 +87,14 @@ class ConversationsState(rx.State):
     async def on_live(self, row_id: str) -> None:
         """Read again: a conversation of the tenant has changed."""
         if self.phase == "ready" and row_id:
-            await self._read()
+            await self._read_again()
 
     @rx.event
     @guarded(Permission.CONVERSATIONS_VIEW)
     async def show_more(self) -> None:
         """List more conversations."""
         self._limit = min(self._limit + ROWS_SHOWN, 100)
-        await self._read()
+        await self._read_again()
 
     @rx.event
     @guarded(Permission.CONVERSATIONS_REPLY)
@@ -121,6 +121,13 @@ class ConversationsState(rx.State):
         except PatchbayError as error:
             return complain(error)
         return None
+
+    async def _read_again(self) -> None:
+        """Read after the page has loaded; what it is about may be gone meanwhile, or never have been there."""
+        try:
+            await self._read()
+        except PatchbayError as error:
+            self.phase, self.trouble = "failed", error.message
 
     async def _read(self) -> None:
         found = await in_thread(

@@ -76,7 +76,7 @@ class IntegrationsState(rx.State):
     async def on_live(self, row_id: str) -> None:
         """Read again: a connection of the tenant has changed."""
         if self.phase == "ready" and row_id:
-            await self._read()
+            await self._read_again()
 
     @rx.event
     @guarded(Permission.CONNECTIONS_EDIT)
@@ -92,7 +92,7 @@ class IntegrationsState(rx.State):
     async def on_connected(self, connection_id: str) -> Steps:
         """Go on after the server accepted the keys: addresses to paste, or numbers to assign."""
         self.dialog = ""
-        await self._read()
+        await self._read_again()
         yield AgentState.load()
         card = next((card for card in self.cards if card.connection_id == connection_id), None)
         if card is None:
@@ -233,6 +233,13 @@ class IntegrationsState(rx.State):
         finally:
             self.busy = ""
             self.card = self._find(self.card.key)
+
+    async def _read_again(self) -> None:
+        """Read after the page has loaded; what it is about may be gone meanwhile, or never have been there."""
+        try:
+            await self._read()
+        except PatchbayError as error:
+            self.phase, self.trouble = "failed", error.message
 
     async def _read(self) -> None:
         loaded = await in_thread(_load, current_actor(), self.agent_id)
