@@ -3,6 +3,7 @@
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,9 +12,14 @@ from uuid import UUID
 import pytest
 from redis import Redis
 from sqlalchemy import Engine
+from sqlmodel import col, select
 
+from models import Membership, Role, User
+from services.kernel.ids import new_id
 from services.kernel.settings import Settings
-from services.tenants import Actor
+from services.tenants import Actor, session_cookie_name
+from services.tenants.repository import find_user
+from services.tenants.sessions import open_session
 from tests.integration.isolation.world import FOREIGN, as_superuser, everything_of, tenant_tables
 from tests.support.databases import copied_database, url_of
 from tests.support.line import CHANNEL, Line, Shop, running_line
@@ -106,3 +112,19 @@ def _drain(heard: Any) -> Generator[tuple[UUID, str]]:
     while message := heard.get_message(timeout=0.2):
         channel, body = str(message["channel"]), str(message["data"])
         yield UUID(channel.rpartition(":")[2]), json.loads(body)["id"]
+
+
+def cookie_of(twins: Twins, tenant_id: UUID, role: Role) -> str:
+    """Sign somebody with that role in."""
+    kernel, now = twins.line.kernel, datetime.now(UTC)
+    user_id, member_id = new_id(), new_id()
+    with kernel.unit_of_work(tenant_id) as work:
+        work.session.add(User(id=user_id, email=f"{user_id}@x.example", name=role.value, created_at=now))
+        work.session.flush()
+        work.session.add(Membership(tenant_id=tenant_id, id=member_id, user_id=user_id, role=role, created_at=now))
+    with kernel.unit_of_work(tenant_id) as work:
+        found = select(Membership).where(col(Membership.tenant_id) == tenant_id, col(Membership.id) == member_id)
+        user = find_user(work.session, user_id)
+        assert user is not None
+        opened = open_session(work.session, membership=work.session.exec(found).one(), user=user, now=now)
+    return f"{session_cookie_name(kernel.settings)}={opened.session_token.reveal()}"

@@ -5,9 +5,7 @@ import inspect
 import itertools
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 from reflex.event import Event
@@ -16,18 +14,15 @@ from reflex.state import StateUpdate
 from reflex.utils import format as reflex_format
 from reflex_base.event.processor import BaseStateEventProcessor
 from reflex_base.registry import RegistrationContext
-from sqlmodel import col, select
 
 from app.app import app as pages
 from app.session.guard import FRAMEWORK, declared_permission
 from app.session.kernel import set_kernel
-from models import Membership, Role, User
+from models import Role
 from services.agents import AgentForm, PlaybookDraft, save_playbook, update_agent
 from services.kernel.ids import new_id
-from services.tenants import Permission, session_cookie_name
-from services.tenants.repository import find_user
-from services.tenants.sessions import open_session
-from tests.integration.isolation.conftest import Twins
+from services.tenants import Permission
+from tests.integration.isolation.conftest import Twins, cookie_of
 from tests.integration.isolation.world import FOREIGN
 
 HANDLERS = RegistrationContext.get().event_handlers
@@ -97,22 +92,6 @@ def marked(twins: Twins) -> Twins:
     save_playbook(kernel, actor=shop.actor, agent_id=shop.agent.id, drafts=drafts)
     set_kernel(kernel)
     return twins
-
-
-def cookie_of(twins: Twins, tenant_id: UUID, role: Role) -> str:
-    """Sign somebody with that role in."""
-    kernel, now = twins.line.kernel, datetime.now(UTC)
-    user_id, member_id = new_id(), new_id()
-    with kernel.unit_of_work(tenant_id) as work:
-        work.session.add(User(id=user_id, email=f"{user_id}@x.example", name=role.value, created_at=now))
-        work.session.flush()
-        work.session.add(Membership(tenant_id=tenant_id, id=member_id, user_id=user_id, role=role, created_at=now))
-    with kernel.unit_of_work(tenant_id) as work:
-        found = select(Membership).where(col(Membership.tenant_id) == tenant_id, col(Membership.id) == member_id)
-        user = find_user(work.session, user_id)
-        assert user is not None
-        opened = open_session(work.session, membership=work.session.exec(found).one(), user=user, now=now)
-    return f"{session_cookie_name(kernel.settings)}={opened.session_token.reveal()}"
 
 
 def foreign_ids(twins: Twins) -> dict[str, str]:
