@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from models import ApiKey, AuditEntry, DataKey, OneTimeLink, Role, Tenant, User
-from services.kernel.errors import Conflict, InvalidInput, Unauthenticated
+from services.kernel.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from services.kernel.kernel import Kernel
 from services.kernel.secret import Secret
 from services.tenants import (
@@ -16,6 +16,7 @@ from services.tenants import (
     authenticate_api_key,
     bootstrap,
     create_setup_link,
+    create_sign_in_link,
     find_actor_by_session,
     get_tenant,
     is_setup_link_usable,
@@ -191,3 +192,14 @@ def test_setup_token_does_not_sign_in(kernel: Kernel) -> None:
     with pytest.raises(Unauthenticated):
         sign_in_with_link(kernel, token)
     assert is_setup_link_usable(kernel, token)
+
+
+def test_operator_makes_a_new_sign_in_link_for_somebody_who_is_locked_out(kernel: Kernel) -> None:
+    result = bootstrap(kernel, email="ana@example.com", tenant="Northwind")
+    link = create_sign_in_link(kernel, email=" Ana@Example.com ")
+    signed_in = sign_in_with_link(kernel, link.rpartition("/")[2])
+    assert (signed_in.actor.tenant_id, signed_in.actor.role) == (result.tenant_id, Role.OWNER)
+    with pytest.raises(Unauthenticated):
+        sign_in_with_link(kernel, link.rpartition("/")[2])
+    with pytest.raises(NotFound):
+        create_sign_in_link(kernel, email="nobody@example.com")
