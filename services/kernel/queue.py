@@ -1,12 +1,14 @@
 """The queue: RQ carries wake-ups, the database carries the work. Losing a wake-up costs time, never work."""
 
 import logging
+import secrets
 from collections.abc import Sequence
 from typing import Protocol
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue as RqBackend
+from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
 from services.kernel.db import Wake
@@ -15,8 +17,6 @@ logger = logging.getLogger(__name__)
 
 QUEUE_NAME = "patchbay"
 JOB_TIMEOUT_SECONDS = 180
-WAITING_SECONDS = 60
-"""How long a wake-up counts as waiting if nobody takes it; at most so long is one missed that a crash lost."""
 
 
 class Queue(Protocol):
@@ -26,33 +26,37 @@ class Queue(Protocol):
         """Wake workers. Never raises: the sweeper finds what a lost wake-up leaves behind."""
         ...
 
+    def wake_again(self, wakes: Sequence[Wake]) -> None:
+        """Wake workers for rows that may have been woken before; those that still wait are left alone. Never raises."""
+        ...
+
 
 class RqQueue:
     """RQ with the JSON serializer; a job is ``workers.jobs.<name>.run`` with two ids.
 
-    A row waits in the queue once, however often it is woken: or every sweep would put the whole backlog behind
-    itself again, and workers that have fallen behind would never catch up. That it waits is noted in Redis too, so
-    that a Redis that forgets the queue forgets the note.
+    The job's own id begins with its name and row, so that the list of waiting ids tells what waits.
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
         self._backend = RqBackend(QUEUE_NAME, connection=redis, serializer=JSONSerializer)
         self._is_down = False
 
     def wake(self, wakes: Sequence[Wake]) -> None:
-        """Enqueue one job per wake-up that does not wait already, in two round trips."""
+        """Enqueue one job per distinct wake-up, in one round trip."""
+        self._enqueue(wakes, only_missing=False)
+
+    def wake_again(self, wakes: Sequence[Wake]) -> None:
+        """Enqueue one job per wake-up that does not wait already.
+
+        Or every sweep would put the whole backlog behind itself once more, and workers that have fallen behind
+        would never catch up.
+        """
+        self._enqueue(wakes, only_missing=True)
+
+    def _enqueue(self, wakes: Sequence[Wake], *, only_missing: bool) -> None:
         try:
-            jobs = [
-                RqBackend.prepare_data(
-                    _function(wake),
-                    args=(str(wake.tenant_id), str(wake.row_id)),
-                    timeout=JOB_TIMEOUT_SECONDS,
-                    result_ttl=0,
-                    failure_ttl=3600,
-                )
-                for wake in self._not_waiting(wakes)
-            ]
+            waiting = self._waiting() if only_missing else frozenset[str]()
+            jobs = [_job(wake) for wake in dict.fromkeys(wakes) if _name(wake) not in waiting]
             if jobs:
                 self._backend.enqueue_many(jobs)
         except (RedisError, OSError):
@@ -60,14 +64,8 @@ class RqQueue:
         else:
             self._note_up()
 
-    def _not_waiting(self, wakes: Sequence[Wake]) -> list[Wake]:
-        """Note that these wait from now on, and return those that did not before."""
-        distinct = list(dict.fromkeys(wakes))
-        pipeline = self._redis.pipeline(transaction=False)
-        for wake in distinct:
-            pipeline.set(_note_of(_function(wake), str(wake.row_id)), "1", nx=True, ex=WAITING_SECONDS)
-        noted: list[object] = pipeline.execute()
-        return [wake for wake, is_new in zip(distinct, noted, strict=True) if is_new]
+    def _waiting(self) -> frozenset[str]:
+        return frozenset(job_id.rpartition("-")[0] for job_id in self._backend.get_job_ids())
 
     def _note_down(self) -> None:
         if not self._is_down:
@@ -80,14 +78,16 @@ class RqQueue:
         self._is_down = False
 
 
-def note_taken(redis: Redis, *, function: str, row_id: str) -> None:
-    """Note that a worker takes a wake-up; call it before the work, so that what happens from then on wakes again."""
-    redis.delete(_note_of(function, row_id))
+def _job(wake: Wake) -> EnqueueData:
+    return RqBackend.prepare_data(
+        f"workers.jobs.{wake.job}.run",
+        args=(str(wake.tenant_id), str(wake.row_id)),
+        timeout=JOB_TIMEOUT_SECONDS,
+        result_ttl=0,
+        failure_ttl=3600,
+        job_id=f"{_name(wake)}-{secrets.token_hex(8)}",
+    )
 
 
-def _function(wake: Wake) -> str:
-    return f"workers.jobs.{wake.job}.run"
-
-
-def _note_of(function: str, row_id: str) -> str:
-    return f"patchbay:waiting:{function}:{row_id}"
+def _name(wake: Wake) -> str:
+    return f"{wake.job}-{wake.row_id}"

@@ -1,7 +1,6 @@
 """Wake-ups: a backlog is not multiplied by waking it again, and nothing stays asleep for it."""
 
-from collections.abc import Generator, Iterator
-from typing import cast
+from collections.abc import Generator
 
 import pytest
 from redis import Redis
@@ -17,8 +16,10 @@ from workers.jobs.process import use_kernel
 from workers.runtime.outage import Outage
 from workers.runtime.worker import PatchbayWorker
 
-WAKE = Wake("process_delivery", new_id(), new_id())
-OTHER = Wake("run_turn", WAKE.tenant_id, WAKE.row_id)
+TENANT = new_id()
+WAKE = Wake("process_delivery", TENANT, new_id())
+OTHER_JOB = Wake("run_turn", TENANT, WAKE.row_id)
+OTHER_ROW = Wake("process_delivery", TENANT, new_id())
 
 
 @pytest.fixture
@@ -33,27 +34,25 @@ def length(redis: Redis) -> int:
     return Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer).count
 
 
-def test_a_row_waits_once_however_often_it_is_woken(redis: Redis) -> None:
-    for process in (RqQueue(redis), RqQueue(redis)):
-        process.wake([WAKE, WAKE, OTHER])
-        process.wake([WAKE])
+def test_sweeps_do_not_multiply_what_waits_already(redis: Redis) -> None:
+    RqQueue(redis).wake([WAKE])
+    for _ in range(3):
+        RqQueue(redis).wake_again([WAKE, OTHER_JOB, OTHER_ROW])
+    assert length(redis) == 3
+
+
+def test_what_happens_while_a_job_waits_wakes_once_more(redis: Redis) -> None:
+    queue = RqQueue(redis)
+    queue.wake([WAKE, WAKE])
+    queue.wake([WAKE])
     assert length(redis) == 2
 
 
 def test_a_row_that_a_worker_took_may_wait_again(redis: Redis, kernel: Kernel) -> None:
     use_kernel(kernel)
     queue = RqQueue(redis)
-    queue.wake([WAKE])
+    queue.wake_again([WAKE])
     PatchbayWorker(redis, outage=Outage("test.redis"), database_outage=Outage("test.database")).work(burst=True)
     assert length(redis) == 0
-    queue.wake([WAKE])
-    assert length(redis) == 1
-
-
-def test_a_redis_that_forgot_the_queue_forgot_what_waits(redis: Redis) -> None:
-    queue = RqQueue(redis)
-    queue.wake([WAKE])
-    for key in cast(Iterator[bytes], redis.scan_iter()):
-        redis.unlink(key)
-    queue.wake([WAKE])
+    queue.wake_again([WAKE])
     assert length(redis) == 1

@@ -43,6 +43,10 @@ class OnDemandQueue:
         """Remember wake-ups."""
         self.wakes.extend(wakes)
 
+    def wake_again(self, wakes: Sequence[Wake]) -> None:
+        """Remember wake-ups that do not wait already."""
+        self.wakes.extend(wake for wake in wakes if wake not in self.wakes)
+
 
 _JOBS: dict[str, Callable[[Kernel, UUID, UUID], object]] = {
     "process_delivery": lambda kernel, tenant, row: process_delivery(kernel, tenant_id=tenant, delivery_id=row),

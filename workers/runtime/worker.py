@@ -5,9 +5,8 @@ import logging
 import pkgutil
 import signal
 import threading
-from collections.abc import Sequence
 from types import FrameType, TracebackType
-from typing import TypeGuard, cast
+from typing import TypeGuard
 
 import psycopg
 from redis import Redis
@@ -23,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 import workers.jobs
 from services.kernel.kernel import build_kernel
 from services.kernel.log import get_logger
-from services.kernel.queue import QUEUE_NAME, note_taken
+from services.kernel.queue import QUEUE_NAME
 from services.kernel.settings import Settings
 from workers.jobs.process import use_kernel
 from workers.runtime.outage import Outage
@@ -68,9 +67,7 @@ class PatchbayWorker(SimpleWorker):
         self._outage.note_up()
 
     def perform_job(self, job: Job, queue: Queue) -> bool:
-        """Run a job, after noting that its row no longer waits."""
-        function, row_id = wake_of(job)
-        note_taken(self.connection, function=function, row_id=row_id)
+        """Run a job; one that succeeds shows that the database is there."""
         is_done = super().perform_job(job, queue)
         if is_done:
             self._database_outage.note_up()
@@ -97,19 +94,12 @@ class PatchbayWorker(SimpleWorker):
         if is_outage(error):
             self._database_outage.note_down(error)
         else:
-            function, row_id = wake_of(job)
-            log.error("worker.job.failed", job=function, row_id=row_id, exc_info=error)
+            log.error("worker.job.failed", job=job.func_name, row_id=job.args[-1], exc_info=error)
         return True
 
     def handle_warm_shutdown_request(self) -> None:
         """Remember that we are to stop; RQ lets the running job end first."""
         self.is_stopping = True
-
-
-def wake_of(job: Job) -> tuple[str, str]:
-    """Return which function a job calls, and for which row."""
-    arguments = cast(Sequence[object], job.args)
-    return str(job.func_name), str(arguments[-1])
 
 
 def is_outage(error: BaseException) -> TypeGuard[OperationalError]:
