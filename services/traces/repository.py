@@ -9,7 +9,6 @@ from sqlmodel import col, select
 from models import Agent, Connection, Contact, Conversation, FailedAttempt, Message, Turn, WebhookDelivery
 from services.kernel.db import UnitOfWork
 
-
 RowT = TypeVar("RowT", WebhookDelivery, Message, Turn, FailedAttempt)
 
 
