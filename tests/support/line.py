@@ -12,6 +12,7 @@ from uuid import UUID
 
 import uvicorn
 
+from app.edge import AsgiApp
 from app.http.webhooks import create_webhook_app
 from services.agents import AgentForm, AgentView, PlaybookDraft, create_agent, save_playbook
 from services.connections import ConnectionView, assign_number, connect_with_keys
@@ -56,6 +57,20 @@ _JOBS: dict[str, Callable[[Kernel, UUID, UUID], object]] = {
 }
 
 
+def run_job(kernel: Kernel, wake: Wake) -> None:
+    """Run one job as a worker would."""
+    _JOBS[wake.job](kernel, wake.tenant_id, wake.row_id)
+
+
+def work_off(kernel: Kernel, queue: OnDemandQueue) -> int:
+    """Do all work that was woken, and what that wakes; return how many jobs ran."""
+    done = 0
+    while queue.wakes:
+        run_job(kernel, queue.wakes.popleft())
+        done += 1
+    return done
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
     """A tenant with an agent, connected to Slack and to a phone number."""
@@ -78,17 +93,13 @@ class Line:
 
     def work(self, *, with_sweep: bool = False) -> int:
         """Do all work that was woken (and what the sweeper finds); return how many jobs ran."""
-        done = 0
         if with_sweep:
             sweep(self.kernel)
-        while self.queue.wakes:
-            self.run_job(self.queue.wakes.popleft())
-            done += 1
-        return done
+        return work_off(self.kernel, self.queue)
 
     def run_job(self, wake: Wake) -> None:
         """Run one job as a worker would."""
-        _JOBS[wake.job](self.kernel, wake.tenant_id, wake.row_id)
+        run_job(self.kernel, wake)
 
     def settle(self, *event_ids: str) -> None:
         """Wait until the sandbox has delivered these webhooks, and do the work they woke."""
@@ -158,13 +169,22 @@ def running_line(settings: Settings, data_dir: Path) -> Generator[Line]:
         built = build_kernel(sandbox_settings(settings, sandbox, public_url=address))
         queue = OnDemandQueue()
         kernel = replace(built, queue=queue)
-        server = uvicorn.Server(uvicorn.Config(create_webhook_app(kernel), log_config=None, lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
         try:
-            yield Line(kernel, queue, sandbox, address)
+            with served(create_webhook_app(kernel), listener):
+                yield Line(kernel, queue, sandbox, address)
         finally:
-            server.should_exit = True
-            thread.join(timeout=10)
-            listener.close()
             built.close()
+
+
+@contextmanager
+def served(application: AsgiApp, listener: socket.socket) -> Generator[None]:
+    """Serve an application in a thread for the length of the block, then close the listener."""
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listener.close()
