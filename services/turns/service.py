@@ -126,6 +126,9 @@ def _claim_next(kernel: Kernel, work: UnitOfWork, conversation_id: UUID) -> _Cla
         work.wake("run_turn", conversation_id)
         work.notify("conversation", conversation_id)
         return None
+    if turn.attempt >= kernel.settings.max_attempts:
+        _give_up(work, turn, conversation, "Each attempt to answer was cut off before it ended", now)
+        return None
     message = repository.get_message(work, turn.message_id)
     token = new_id()
     lease = kernel.settings.lease_seconds
@@ -206,12 +209,15 @@ def _record_failure(kernel: Kernel, tenant_id: UUID, claim: _Claim, error: Excep
             turn.state = TurnState.DUE
             turn.next_attempt_at = in_seconds(seconds)
         else:
-            _end(turn, TurnState.DEAD, "The agent could not answer", now)
-            change_state(
-                work, conversation, ConversationState.WAITING, "The agent could not answer; a person is needed", now
-            )
+            _give_up(work, turn, conversation, "The agent could not answer", now)
         attempts.record_failure(work, turn, subject="turn", error=error, retry_seconds=seconds, now=now)
         work.notify("conversation", conversation.id)
+
+
+def _give_up(work: UnitOfWork, turn: Turn, conversation: Conversation, reason: str, now: datetime) -> None:
+    _end(turn, TurnState.DEAD, reason, now)
+    change_state(work, conversation, ConversationState.WAITING, "The agent could not answer; a person is needed", now)
+    work.notify("conversation", conversation.id)
 
 
 def _release(turn: Turn, conversation: Conversation) -> None:
