@@ -55,7 +55,7 @@ def _settings() -> rx.Component:
                     "Instructions",
                     "instructions",
                     error=_wrong("instructions"),
-                    help_text="What a model is told before each answer: tone, limits, hand-over. Never quoted to contacts.",
+                    help_text="What a model is told before each answer: tone, limits, hand-over. Never quoted.",
                     multiline=True,
                     rows="8",
                     default_value=AgentSettingsState.instructions,
