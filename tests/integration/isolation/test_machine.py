@@ -55,12 +55,15 @@ class Tenants(RuleBasedStateMachine):
 
     @initialize()
     def open_tenants(self) -> None:
-        """Begin with three tenants that nobody has used."""
+        """Begin with a tenant that has both ids, one that has the first, and one that has none."""
         self.actors: list[Actor] = []
         self.known: list[dict[UUID, Known]] = [{} for _ in TENANTS]
         for _ in TENANTS:
             result = bootstrap(self.kernel, email=f"{new_id()}@x.example", tenant="Same name")
             self.actors.append(authenticate_api_key(self.kernel, result.api_key.reveal()))
+        for tenant, id, name in ((0, IDS[0], NAMES[0]), (0, IDS[1], NAMES[1]), (1, IDS[0], NAMES[1])):
+            self.take_an_id(tenant, id, name)
+            self.teach(tenant, id, ["yes", "no"][: tenant + 1])
 
     @rule(tenant=tenants, id=ids, name=names)
     def take_an_id(self, tenant: int, id: UUID, name: str) -> None:
@@ -134,8 +137,9 @@ class Tenants(RuleBasedStateMachine):
         """Ask for each agent that another tenant has."""
         for id in self.known[other]:
             if id not in self.known[tenant]:
-                with pytest.raises(NotFound):
-                    get_agent(self.kernel, actor=self.actors[tenant], agent_id=id)
+                for look in (get_agent, list_playbook):
+                    with pytest.raises(NotFound):
+                        look(self.kernel, actor=self.actors[tenant], agent_id=id)
 
     @invariant()
     def each_sees_its_own(self) -> None:
