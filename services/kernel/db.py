@@ -4,11 +4,13 @@ import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection as DbConnection
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 import models
@@ -102,6 +104,15 @@ class Database:
         self, _conn: DbConnection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
     ) -> None:
         self._guard.check(statement, parameters)
+
+
+def is_outage(error: BaseException) -> TypeGuard[OperationalError]:
+    """Return whether the database was away, in contrast to a statement that it refused, such as for a lock."""
+    if not isinstance(error, OperationalError) or not isinstance(error.orig, psycopg.Error):
+        return False
+    # Without a code if there was no connection at all; else connection exceptions and operator intervention.
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html
+    return error.orig.sqlstate is None or error.orig.sqlstate[:2] in {"08", "57"}
 
 
 def _create_engine(url: str, *, pool_size: int) -> Engine:

@@ -20,7 +20,7 @@ from models import (
 from services import attempts
 from services.agents import HistoryItem, Speaker, TurnReply, TurnRequest, runner_for
 from services.conversations import add_reply, change_state
-from services.kernel.db import UnitOfWork
+from services.kernel.db import UnitOfWork, is_outage
 from services.kernel.errors import PatchbayError
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
@@ -94,6 +94,8 @@ def _run(kernel: Kernel, tenant_id: UUID, claim: _Claim) -> None:
         logger.info("turns.turn.failed", code=error.code)
         _record_failure(kernel, tenant_id, claim, error)
     except Exception as error:
+        if is_outage(error):
+            raise  # nothing can be noted now; the lease runs out, and the sweeper wakes the turn again
         logger.exception("turns.turn.crashed")
         _record_failure(kernel, tenant_id, claim, error)
     else:

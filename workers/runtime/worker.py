@@ -6,9 +6,7 @@ import pkgutil
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import TypeGuard
 
-import psycopg
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -17,9 +15,9 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
-from sqlalchemy.exc import OperationalError
 
 import workers.jobs
+from services.kernel.db import is_outage
 from services.kernel.kernel import build_kernel
 from services.kernel.log import get_logger
 from services.kernel.queue import QUEUE_NAME
@@ -100,15 +98,6 @@ class PatchbayWorker(SimpleWorker):
     def handle_warm_shutdown_request(self) -> None:
         """Remember that we are to stop; RQ lets the running job end first."""
         self.is_stopping = True
-
-
-def is_outage(error: BaseException) -> TypeGuard[OperationalError]:
-    """Return whether the database was away, in contrast to a statement it refused, such as for a lock."""
-    if not isinstance(error, OperationalError) or not isinstance(error.orig, psycopg.Error):
-        return False
-    # Without a code if there was no connection at all; else connection exceptions and operator intervention.
-    # https://www.postgresql.org/docs/current/errcodes-appendix.html
-    return error.orig.sqlstate is None or error.orig.sqlstate[:2] in {"08", "57"}
 
 
 def run(settings: Settings) -> None:
