@@ -1,9 +1,10 @@
 """Fixtures shared by all tests: embedded servers once per run, a fresh database per test, no error logs."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import pytest
 from redis import Redis
@@ -12,6 +13,7 @@ from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
 from tests.support.clock import FakeClock
 from tests.support.databases import copied_database, create_template, url_of
+from tests.support.product import Product, running_product
 from workers.runtime.embedded import EmbeddedUrls, embedded_servers
 
 
@@ -26,11 +28,19 @@ def servers() -> Generator[EmbeddedUrls]:
         yield urls
 
 
+@pytest.fixture(scope="session")
+def product() -> Generator[Product]:
+    """The whole product with its processes, started once for all tests that look at it from the outside."""
+    with TemporaryDirectory(prefix="patchbay-tests-") as folder, running_product(Path(folder)) as running:
+        yield running
+
+
 @pytest.fixture
 def settings(servers: EmbeddedUrls, tmp_path: Path) -> Generator[Settings]:
     """Settings with a fresh, migrated database and an empty Redis."""
     redis = Redis.from_url(servers.redis_url)
-    for key in redis.scan_iter(count=1000):  # the embedded Redis refuses FLUSHALL, like every dangerous command
+    # The embedded Redis refuses FLUSHALL, like every dangerous command.
+    for key in cast(Iterator[bytes], redis.scan_iter(count=1000)):
         redis.unlink(key)
     with copied_database(servers.database_owner_url) as name:
         yield Settings(

@@ -48,7 +48,9 @@ def record_failure(
             subject_id=row.id,
             attempt=row.attempt,
             error=type(error).__name__,
-            message=error.message if isinstance(error, PatchbayError) else "An error in Patchbay; see the server's log.",
+            message=error.message
+            if isinstance(error, PatchbayError)
+            else "An error in Patchbay; see the server's log.",
             next_attempt_at=None if retry_seconds is None else now + timedelta(seconds=retry_seconds),
             created_at=now,
         )

@@ -4,15 +4,17 @@ import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection as DbConnection
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 import models
-from services.kernel.tenancy import TenantGuard, tenant_scope, unscoped, unscoped_reason
+from services.kernel.tenancy import TENANT_SETTING, TenantGuard, tenant_scope, unscoped
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +24,8 @@ PRODUCT_ROLE = "patchbay_app"
 TENANT_TABLES = frozenset(
     table.name for table in models.metadata.sorted_tables if "tenant_id" in table.primary_key.columns
 )
+
+GLOBAL_TABLES = frozenset(models.metadata.tables) - TENANT_TABLES | {"alembic_version"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.engine = _create_engine(url, pool_size=pool_size)
-        self._guard = TenantGuard(TENANT_TABLES)
+        self._guard = TenantGuard(TENANT_TABLES, others=GLOBAL_TABLES)
         event.listen(self.engine, "before_cursor_execute", self._before_execute)
 
     @contextmanager
@@ -80,7 +84,7 @@ class Database:
             TenantViolation: a statement is not tied to that tenant.
         """
         with tenant_scope(tenant_id), Session(self.engine, expire_on_commit=False) as session:
-            _set_local(session, "patchbay.tenant_id", str(tenant_id))
+            _set_local(session, TENANT_SETTING, str(tenant_id))
             yield session
             session.commit()
 
@@ -99,8 +103,16 @@ class Database:
     def _before_execute(
         self, _conn: DbConnection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
     ) -> None:
-        if not unscoped_reason():
-            self._guard.check(statement, parameters)
+        self._guard.check(statement, parameters)
+
+
+def is_outage(error: BaseException) -> TypeGuard[OperationalError]:
+    """Return whether the database was away, in contrast to a statement that it refused, such as for a lock."""
+    if not isinstance(error, OperationalError) or not isinstance(error.orig, psycopg.Error):
+        return False
+    # Without a code if there was no connection at all; else connection exceptions and operator intervention.
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html
+    return error.orig.sqlstate is None or error.orig.sqlstate[:2] in {"08", "57"}
 
 
 def _create_engine(url: str, *, pool_size: int) -> Engine:
@@ -109,6 +121,7 @@ def _create_engine(url: str, *, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # its messages would carry rows into logs
         pool_timeout=5,
         connect_args={"connect_timeout": 5, "application_name": "patchbay"},
     )

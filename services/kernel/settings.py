@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
         if self.env == "production" and not self.public_url.startswith("https://"):
             raise ValueError("PATCHBAY_PUBLIC_URL must start with https:// when PATCHBAY_ENV=production.")
+        if self.lease_seconds <= self.outbound_deadline_seconds:
+            raise ValueError(
+                "PATCHBAY_LEASE_SECONDS must be longer than PATCHBAY_OUTBOUND_DEADLINE_SECONDS: a call that outlives"
+                " its lease would be looked up, and perhaps repeated, while it is still under way."
+            )
         if not self.sandbox_port:
             object.__setattr__(self, "sandbox_port", self.port + 1 if self.port < 65535 else self.port - 1)
         if not self.database_owner_url:

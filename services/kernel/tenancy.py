@@ -13,19 +13,32 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
 logger = logging.getLogger(__name__)
 
 _tenant: ContextVar[UUID | None] = ContextVar("patchbay_tenant", default=None)
 _unscoped: ContextVar[str] = ContextVar("patchbay_unscoped", default="")
 
-_PARAMETER = re.compile(r"%\((\w+)\)s")
+_MARKS = re.compile(r"%%|%\((\w+)\)s|%")
+_UNREADABLE = re.compile(r"""--|/\*|\\|\$|U&["']""", re.IGNORECASE)
+"""Comments, escapes, dollar quotes, code points: where our reading could differ from PostgreSQL's. SQLAlchemy and we
+write none of them; values are bound."""
+_INDIRECT = re.compile(
+    r"\b(?:set_config|ts_stat|ts_rewrite|\w+_to_xml\w*|dblink\w*|lo_\w+|pg_(?:ls|read|stat|logical|terminate)\w*)\b",
+    re.IGNORECASE,
+)
+"""Functions that run SQL of their own, read the server's files, or change what row-level security goes by."""
+_SAVEPOINT = re.compile(r"(?:SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) \w+")
+SET_LOCAL = "SELECT set_config(%(name)s, %(value)s, true)"
+"""How the database layer tells row-level security which tenant a transaction is for."""
+TENANT_SETTING = "patchbay.tenant_id"
 
 
 class TenantViolation(RuntimeError):
@@ -46,7 +59,7 @@ def current_tenant() -> UUID:
 
 @contextmanager
 def tenant_scope(tenant_id: UUID) -> Generator[None]:
-    """Put a tenant in force for the block; changing it inside is an error.
+    """Put a tenant in force for the block; changing it inside is an error. The guard is on inside, whatever it was.
 
     Raises:
         TenantViolation: another tenant is in force already.
@@ -54,16 +67,12 @@ def tenant_scope(tenant_id: UUID) -> Generator[None]:
     before = _tenant.get()
     if before is not None and before != tenant_id:
         raise TenantViolation("Another tenant is in force; finish its unit of work first.")
-    token = _tenant.set(tenant_id)
+    token, reason = _tenant.set(tenant_id), _unscoped.set("")
     try:
         yield
     finally:
+        _unscoped.reset(reason)
         _tenant.reset(token)
-
-
-def unscoped_reason() -> str:
-    """Return why cross-tenant work is allowed right now; empty if it is not."""
-    return _unscoped.get()
 
 
 @contextmanager
@@ -85,15 +94,16 @@ class _Finding:
 
 
 class TenantGuard:
-    """Checks statements against the tenant in force.
+    """Checks statements against the tenant in force. What it cannot read, it refuses.
 
     Args:
         tables: names of the tables that belong to tenants.
+        others: names of the tables that belong to nobody; any further table or view is refused.
     """
 
-    def __init__(self, tables: frozenset[str]) -> None:
+    def __init__(self, tables: frozenset[str], *, others: frozenset[str] = frozenset()) -> None:
         self._tables = tables
-        self._mentions = re.compile(r"\b(" + "|".join(sorted(map(re.escape, tables))) + r")\b")
+        self._others = others
         self._examine = lru_cache(maxsize=8192)(self._examine_uncached)
 
     def check(self, statement: str, parameters: Any) -> None:
@@ -108,75 +118,122 @@ class TenantGuard:
         """
         if _unscoped.get():
             return
+        rows = _rows_of(parameters)
+        if statement == SET_LOCAL:
+            self._check_setting(rows)
+            return
         finding = self._examine(statement)
         if finding.violation:
             raise TenantViolation(finding.violation)
         if not finding.parameters:
             return
         tenant_id = current_tenant()
-        rows: Sequence[Mapping[str, object]] = [parameters] if isinstance(parameters, Mapping) else parameters
+        if not rows:
+            raise TenantViolation("A statement on tenants' tables takes its values by name.")
         for row in rows:
             for name in finding.parameters:
                 if str(row.get(name)) != str(tenant_id):
                     raise TenantViolation("A statement is bound to another tenant than the one in force.")
 
+    @staticmethod
+    def _check_setting(rows: Sequence[Mapping[str, object]]) -> None:
+        for row in rows:
+            if row.get("name") != TENANT_SETTING or str(row.get("value")) != str(current_tenant()):
+                raise TenantViolation("A statement would change whom row-level security lets through.")
+
     def _examine_uncached(self, statement: str) -> _Finding:
-        if not self._mentions.search(statement):
+        if _SAVEPOINT.fullmatch(statement):
             return _Finding()
         try:
-            trees = sqlglot.parse(_PARAMETER.sub(r":\1", statement).replace("%%", "%"), dialect="postgres")
-        except SqlglotError:
-            return _Finding(violation="A statement on tenants' tables cannot be read by the tenant guard.")
-        parameters: list[str] = []
-        try:
-            for tree in trees:
-                if tree is not None:
-                    parameters += _Examination(tree, self._tables).required_parameters()
+            tree = self._parse(statement)
+            return _Finding(parameters=_Examination(tree, self._tables, self._others).required_parameters())
         except _Untied as untied:
             return _Finding(violation=str(untied))
-        return _Finding(parameters=tuple(dict.fromkeys(parameters)))
+
+    @staticmethod
+    def _parse(statement: str) -> exp.Expr:
+        if _UNREADABLE.search(statement):
+            raise _Untied("A statement holds a comment, an escape or a dollar sign: bind values, and leave those out.")
+        if _INDIRECT.search(statement):
+            raise _Untied("A statement calls a function that reaches past the tenant guard.")
+        try:
+            trees = sqlglot.parse(_MARKS.sub(_placeholder, statement), dialect="postgres")
+        except SqlglotError:
+            trees = []
+        if len(trees) != 1 or trees[0] is None:
+            raise _Untied("The tenant guard cannot read a statement: send one at a time, in plain SQL.")
+        return normalize_identifiers(trees[0], dialect="postgres")
 
 
 class _Untied(Exception):
     pass
 
 
+def _rows_of(parameters: Any) -> list[Mapping[str, object]]:
+    """Return the sets of values a statement runs for; none if they are given by position."""
+    given: list[Any] = [parameters] if isinstance(parameters, Mapping) else list(parameters or ())
+    rows = [cast("Mapping[str, object]", row) for row in given if isinstance(row, Mapping)]
+    return rows if len(rows) == len(given) else []
+
+
+def _placeholder(found: re.Match[str]) -> str:
+    if found[0] == "%":
+        raise _Untied("A statement takes a value by position or under a name that is not one.")
+    return f":{found[1]}" if found[1] else "%"
+
+
 class _Examination:
     """One reading of one parsed statement."""
 
-    def __init__(self, tree: exp.Expr, tables: frozenset[str]) -> None:
+    def __init__(self, tree: exp.Expr, tables: frozenset[str], others: frozenset[str]) -> None:
         self._tree = tree
         self._tables = tables
+        self._others = others
+        self._ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
         self._parameters: list[str] = []
 
-    def required_parameters(self) -> list[str]:
+    def required_parameters(self) -> tuple[str, ...]:
         """Return the parameters that must equal the tenant in force; raise if a reference is not tied."""
-        if not isinstance(self._tree, exp.Select | exp.SetOperation | exp.Update | exp.Delete | exp.Insert):
-            raise _Untied(f"A {self._tree.key.upper()} on tenants' tables must run unscoped.")
+        for tree in (self._tree, *(cte.this for cte in self._tree.find_all(exp.CTE))):
+            if not isinstance(tree, exp.Select | exp.SetOperation | exp.Update | exp.Delete | exp.Insert):
+                raise _Untied(f"A {tree.key.upper()} must run unscoped.")
+        if self._tree.find(exp.Into):
+            raise _Untied("A SELECT INTO makes a table that nothing protects.")
+        for table in self._tree.find_all(exp.Table):
+            self._check_table(table)
         for node in self._tree.find_all(exp.Insert):
             self._check_insert(node)
-        for node in self._tree.find_all(exp.Update):
-            self._check_assignments(node.expressions)
-        for node in self._tree.find_all(exp.OnConflict):
+        for node in self._tree.find_all(exp.Update, exp.OnConflict):
             self._check_assignments(node.expressions)
         for scope in self._tree.find_all(exp.Select, exp.Update, exp.Delete):
             self._check_scope(scope)
-        return self._parameters
+        return tuple(dict.fromkeys(self._parameters))
+
+    def _check_table(self, table: exp.Table) -> None:
+        """Refuse names that could mean something else here than they do in PostgreSQL."""
+        if not isinstance(table.this, exp.Identifier):
+            return
+        is_known = table.name in self._tables or table.name in self._others
+        if table.name in self._ctes and (is_known or table.name.startswith("pg_")):
+            raise _Untied(f"A common table expression has the name of the table “{table.name}”.")
+        if not (is_known or (table.name in self._ctes and not table.db)) or table.db not in {"", "public"}:
+            raise _Untied(f"A statement names “{table.name}”, which is not one of the product's tables.")
+        if table.name in self._tables and table.alias_column_names:
+            raise _Untied(f"A statement gives the columns of “{table.name}” other names.")
 
     def _tenant_tables(self, scope: exp.Expr) -> dict[str, str]:
         """Return alias → name of the tenants' tables that stand directly in this scope."""
-        ctes = {cte.alias for cte in self._tree.find_all(exp.CTE)}
         return {
             table.alias_or_name: table.name
             for table in scope.find_all(exp.Table)
-            if table.name in self._tables and table.name not in ctes and _scope_of(table) is scope
+            if table.name in self._tables and _scope_of(table) is scope
         }
 
     def _check_scope(self, scope: exp.Expr) -> None:
         own = self._tenant_tables(scope)
         if not own:
             return
-        outer = self._outer_aliases(scope)
+        outer = self._visible_outer_aliases(scope)
         tied: set[str] = set()
         links: list[tuple[str, str]] = []
         for condition, binds in _conditions(scope):
@@ -199,17 +256,20 @@ class _Examination:
         while grew:
             grew = False
             for alias, source in links:
-                if alias in own and alias not in tied and (source in tied or (source in outer and source not in own)):
+                if alias in own and alias not in tied and (source in tied or source in outer):
                     tied.add(alias)
                     grew = True
 
-    def _outer_aliases(self, scope: exp.Expr) -> set[str]:
-        aliases: set[str] = set()
+    def _visible_outer_aliases(self, scope: exp.Expr) -> set[str]:
+        """Return the tenants' tables of enclosing scopes that nothing closer hides."""
+        hidden = _names_in(scope)
+        visible: set[str] = set()
         above = _scope_of(scope)
         while above is not None:
-            aliases |= set(self._tenant_tables(above))
+            visible |= set(self._tenant_tables(above)) - hidden
+            hidden |= _names_in(above)
             above = _scope_of(above)
-        return aliases
+        return visible
 
     def _check_insert(self, insert: exp.Insert) -> None:
         target = insert.this
@@ -227,26 +287,46 @@ class _Examination:
             rows = [source.expressions]
         else:
             rows = []
-        if not rows:
+        if not rows or any(len(row) != len(columns) for row in rows):
             raise _Untied(f"An insert into “{table.name}” has no readable rows.")
         for row in rows:
             parameter = _parameter_name(row[position].unalias())
-            if not parameter:
+            # A star before it would move it to another column.
+            if not parameter or any(value.find(exp.Star) for value in row[:position]):
                 raise _Untied(f"An insert into “{table.name}” does not bind tenant_id.")
             self._parameters.append(parameter)
+        self._check_conflict(insert, table.name)
+
+    @staticmethod
+    def _check_conflict(insert: exp.Insert, table: str) -> None:
+        """Refuse an upsert whose key tenants share: it would write the row of whoever has the value already."""
+        conflict = insert.args.get("conflict")
+        if not isinstance(conflict, exp.OnConflict) or not conflict.expressions:
+            return
+        keys = cast("list[exp.Expr]", conflict.args.get("conflict_keys") or [])
+        plain = [key.this if isinstance(key, exp.Ordered) else key for key in keys]
+        if not any(isinstance(key, exp.Column | exp.Identifier) and key.name == "tenant_id" for key in plain):
+            raise _Untied(f"An upsert into “{table}” goes by a key without tenant_id.")
 
     def _check_assignments(self, assignments: Sequence[exp.Expr]) -> None:
         for assignment in assignments:
-            if isinstance(assignment, exp.EQ) and assignment.this.name == "tenant_id":
+            target = assignment.this if isinstance(assignment, exp.EQ) else assignment
+            if any(column.name == "tenant_id" for column in target.find_all(exp.Column, exp.Identifier)):
                 raise _Untied("A statement would move a row to another tenant.")
 
 
 def _scope_of(node: exp.Expr) -> exp.Expr | None:
-    """Return the select, update or delete that directly holds a node."""
+    """Return the select, insert, update or delete that directly holds a node."""
     above = node.parent
-    while above is not None and not isinstance(above, exp.Select | exp.Update | exp.Delete):
+    while above is not None and not isinstance(above, exp.Select | exp.Insert | exp.Update | exp.Delete):
         above = above.parent
     return above
+
+
+def _names_in(scope: exp.Expr) -> set[str]:
+    """Return the names that tables, subqueries and functions have directly in this scope."""
+    sources = scope.find_all(exp.Table, exp.TableAlias)
+    return {source.alias_or_name for source in sources if _scope_of(source) is scope}
 
 
 def _conditions(scope: exp.Expr) -> Iterator[tuple[exp.Expr, str | None]]:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from services.kernel.errors import InvalidInput
 from services.kernel.secret import Secret
 
+_LIKE_A_NAME = re.compile(r"[a-z]{2,20}(?:_[a-z]{2,20}){0,3}")
+
 
 class FieldKind(StrEnum):
     """How a field is drawn."""
@@ -56,7 +58,9 @@ def validate(fields: Sequence[Field], values: Mapping[str, object]) -> FieldValu
     for name in values:
         if name not in known:
             expected = ", ".join(sorted(known)) or "none"
-            raise InvalidInput(f"There is no field “{name[:60]}”; expected: {expected}.", field=name[:60])
+            # What does not look like a name may be a secret in the wrong place: it is not repeated.
+            shown = name if _LIKE_A_NAME.fullmatch(name) else ""
+            raise InvalidInput(f"There is no field “{shown or '…'}”; expected: {expected}.", field=shown)
     checked = {field.name: _check(field, values.get(field.name)) for field in fields}
     return FieldValues(
         settings={field.name: checked[field.name] for field in fields if not field.is_secret},

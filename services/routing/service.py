@@ -27,9 +27,7 @@ def route_message(work: UnitOfWork, connection: Connection, event: MessageReceiv
     return Route(agent, _reason(event, connection, number, agent))
 
 
-def _reason(
-    event: MessageReceived, connection: Connection, number: PhoneNumber | None, agent: Agent | None
-) -> str:
+def _reason(event: MessageReceived, connection: Connection, number: PhoneNumber | None, agent: Agent | None) -> str:
     how = event.why[:1].upper() + event.why[1:]
     if number and agent:
         return f"{how}: {number.number} is {agent.name}'s number"

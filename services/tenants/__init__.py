@@ -13,7 +13,7 @@ from services.tenants.sessions import (
     sign_in_with_link,
     sign_out,
 )
-from services.tenants.setup import bootstrap, create_setup_link, is_set_up, redeem_setup
+from services.tenants.setup import bootstrap, create_setup_link, create_sign_in_link, is_set_up, redeem_setup
 from services.tenants.views import BootstrapResult, NewApiKey, SetupForm, SignedIn, TenantView
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "bootstrap",
     "create_api_key",
     "create_setup_link",
+    "create_sign_in_link",
     "find_actor_by_session",
     "get_tenant",
     "is_set_up",

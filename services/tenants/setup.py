@@ -7,7 +7,7 @@ from models import LinkPurpose, Membership, OneTimeLink, Role, User
 from services import vault
 from services.audit import record
 from services.kernel.db import UnitOfWork
-from services.kernel.errors import Conflict, Unauthenticated
+from services.kernel.errors import Conflict, NotFound, Unauthenticated
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.tenants import passwords, repository, tokens
@@ -126,6 +126,28 @@ def bootstrap(kernel: Kernel, *, email: str, tenant: str) -> BootstrapResult:
         api_key=key.key,
         sign_in_link=f"{kernel.settings.public_url}/login/link/{link.reveal()}",
     )
+
+
+def create_sign_in_link(kernel: Kernel, *, email: str) -> str:
+    """Return an address that signs a person in once, for whoever runs the server: a lost or never set password.
+
+    Raises:
+        InvalidInput: the address is wrong.
+        NotFound: nobody has this address, or a place in a tenant.
+    """
+    address = clean_email(email)
+    with kernel.unscoped_session("sign_in_link.find_user") as session:
+        user = repository.find_user_by_email(session, address)
+        membership = repository.find_first_membership(session, user.id) if user else None
+    if user is None or membership is None:
+        raise NotFound("Nobody signs in with this address.", code="no_membership")
+    now = kernel.clock.now()
+    link = tokens.new_secret_token()
+    with kernel.unit_of_work(membership.tenant_id) as work:
+        _add_sign_in_link(work, token_hash=tokens.hash_token(link.reveal()), user_id=user.id, now=now)
+        actor = system_actor(work.tenant_id, "patchbay sign-in-link")
+        record(work, actor=actor, action="sign_in_link.created", object_kind="user", object_id=user.id)
+    return f"{kernel.settings.public_url}/login/link/{link.reveal()}"
 
 
 def _create_tenant(work: UnitOfWork, kernel: Kernel, *, name: str, owner: User, now: datetime) -> Membership:

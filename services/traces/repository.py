@@ -1,12 +1,15 @@
 """Queries for traces: all rows that carry one trace id."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from models import Agent, Connection, Contact, Conversation, FailedAttempt, Message, Turn, WebhookDelivery
 from services.kernel.db import UnitOfWork
+
+RowT = TypeVar("RowT", WebhookDelivery, Message, Turn, FailedAttempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +28,8 @@ class TraceRows:
 
 def find_rows(work: UnitOfWork, trace_id: UUID) -> TraceRows:
     """Return all rows of a trace."""
-    deliveries = list(
-        work.session.exec(
-            select(WebhookDelivery)
-            .where(col(WebhookDelivery.tenant_id) == work.tenant_id, col(WebhookDelivery.trace_id) == trace_id)
-            .order_by(col(WebhookDelivery.id))
-        ).all()
-    )
-    messages = list(
-        work.session.exec(
-            select(Message)
-            .where(col(Message.tenant_id) == work.tenant_id, col(Message.trace_id) == trace_id)
-            .order_by(col(Message.id))
-        ).all()
-    )
-    turns = list(
-        work.session.exec(
-            select(Turn)
-            .where(col(Turn.tenant_id) == work.tenant_id, col(Turn.trace_id) == trace_id)
-            .order_by(col(Turn.id))
-        ).all()
-    )
-    failures = list(
-        work.session.exec(
-            select(FailedAttempt)
-            .where(col(FailedAttempt.tenant_id) == work.tenant_id, col(FailedAttempt.trace_id) == trace_id)
-            .order_by(col(FailedAttempt.id))
-        ).all()
-    )
+    deliveries, messages = _rows(work, WebhookDelivery, trace_id), _rows(work, Message, trace_id)
+    turns, failures = _rows(work, Turn, trace_id), _rows(work, FailedAttempt, trace_id)
     used = {row.connection_id for row in (*deliveries, *messages)}
     connections = work.session.exec(
         select(Connection).where(col(Connection.tenant_id) == work.tenant_id, col(Connection.id).in_(used))
@@ -60,6 +37,17 @@ def find_rows(work: UnitOfWork, trace_id: UUID) -> TraceRows:
     conversation, contact, agent = _parties(work, messages[0].conversation_id) if messages else (None, None, None)
     return TraceRows(
         deliveries, {row.id: row for row in connections}, messages, turns, failures, conversation, contact, agent
+    )
+
+
+def _rows(work: UnitOfWork, table: type[RowT], trace_id: UUID) -> list[RowT]:
+    """Return a table's rows of a trace, in the order they were made."""
+    return list(
+        work.session.exec(
+            select(table)
+            .where(col(table.tenant_id) == work.tenant_id, col(table.trace_id) == trace_id)
+            .order_by(col(table.id))
+        ).all()
     )
 
 

@@ -20,7 +20,7 @@ from models import (
 from services import attempts
 from services.agents import HistoryItem, Speaker, TurnReply, TurnRequest, runner_for
 from services.conversations import add_reply, change_state
-from services.kernel.db import UnitOfWork
+from services.kernel.db import UnitOfWork, is_outage
 from services.kernel.errors import PatchbayError
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
@@ -94,6 +94,8 @@ def _run(kernel: Kernel, tenant_id: UUID, claim: _Claim) -> None:
         logger.info("turns.turn.failed", code=error.code)
         _record_failure(kernel, tenant_id, claim, error)
     except Exception as error:
+        if is_outage(error):
+            raise  # nothing can be noted now; the lease runs out, and the sweeper wakes the turn again
         logger.exception("turns.turn.crashed")
         _record_failure(kernel, tenant_id, claim, error)
     else:
@@ -125,6 +127,9 @@ def _claim_next(kernel: Kernel, work: UnitOfWork, conversation_id: UUID) -> _Cla
         _end(turn, TurnState.SKIPPED, silent, now)
         work.wake("run_turn", conversation_id)
         work.notify("conversation", conversation_id)
+        return None
+    if turn.attempt >= kernel.settings.max_attempts:
+        _give_up(work, turn, conversation, "Each attempt to answer was cut off before it ended", now)
         return None
     message = repository.get_message(work, turn.message_id)
     token = new_id()
@@ -206,12 +211,15 @@ def _record_failure(kernel: Kernel, tenant_id: UUID, claim: _Claim, error: Excep
             turn.state = TurnState.DUE
             turn.next_attempt_at = in_seconds(seconds)
         else:
-            _end(turn, TurnState.DEAD, "The agent could not answer", now)
-            change_state(
-                work, conversation, ConversationState.WAITING, "The agent could not answer; a person is needed", now
-            )
+            _give_up(work, turn, conversation, "The agent could not answer", now)
         attempts.record_failure(work, turn, subject="turn", error=error, retry_seconds=seconds, now=now)
         work.notify("conversation", conversation.id)
+
+
+def _give_up(work: UnitOfWork, turn: Turn, conversation: Conversation, reason: str, now: datetime) -> None:
+    _end(turn, TurnState.DEAD, reason, now)
+    change_state(work, conversation, ConversationState.WAITING, "The agent could not answer; a person is needed", now)
+    work.notify("conversation", conversation.id)
 
 
 def _release(turn: Turn, conversation: Conversation) -> None:

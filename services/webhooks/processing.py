@@ -8,7 +8,7 @@ from uuid import UUID
 from models import Connection, ConnectionStatus, DeliveryState, WebhookDelivery
 from services import attempts, connections
 from services.conversations import receive_message
-from services.kernel.db import UnitOfWork
+from services.kernel.db import UnitOfWork, is_outage
 from services.kernel.errors import PatchbayError
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
@@ -63,6 +63,8 @@ def process_delivery(kernel: Kernel, *, tenant_id: UUID, delivery_id: UUID) -> N
             logger.info("webhooks.delivery.failed", code=error.code)
             _record_failure(kernel, tenant_id, delivery_id, token, error)
         except Exception as error:
+            if is_outage(error):
+                raise  # nothing can be noted now; the lease runs out, and the sweeper wakes the delivery again
             logger.exception("webhooks.delivery.crashed")
             _record_failure(kernel, tenant_id, delivery_id, token, error)
 

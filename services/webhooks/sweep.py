@@ -21,11 +21,11 @@ BATCH = 1000
 
 
 def run(kernel: Kernel) -> int:
-    """Wake workers for all due work that nobody holds; return how many wake-ups were sent."""
+    """Wake workers for all due work that nobody holds; return how much there is."""
     with kernel.unscoped_session("sweep.find_due") as session:
         wakes = [Wake(job, tenant_id, row_id) for job, find in _DUE.items() for tenant_id, row_id in find(session)]
     if wakes:
-        kernel.queue.wake(wakes)
+        kernel.queue.wake_again(wakes)
     return len(wakes)
 
 

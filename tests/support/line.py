@@ -12,6 +12,7 @@ from uuid import UUID
 
 import uvicorn
 
+from app.edge import AsgiApp
 from app.http.webhooks import create_webhook_app
 from services.agents import AgentForm, AgentView, PlaybookDraft, create_agent, save_playbook
 from services.connections import (
@@ -50,6 +51,10 @@ class OnDemandQueue:
         """Remember wake-ups."""
         self.wakes.extend(wakes)
 
+    def wake_again(self, wakes: Sequence[Wake]) -> None:
+        """Remember wake-ups that do not wait already."""
+        self.wakes.extend(wake for wake in wakes if wake not in self.wakes)
+
 
 _JOBS: dict[str, Callable[[Kernel, UUID, UUID], object]] = {
     "process_delivery": lambda kernel, tenant, row: process_delivery(kernel, tenant_id=tenant, delivery_id=row),
@@ -61,6 +66,20 @@ _JOBS: dict[str, Callable[[Kernel, UUID, UUID], object]] = {
     "send_notice": lambda kernel, tenant, row: send_notice(kernel, tenant_id=tenant, notice_id=row),
     "name_contact": lambda kernel, tenant, row: name_contact(kernel, tenant_id=tenant, contact_id=row),
 }
+
+
+def run_job(kernel: Kernel, wake: Wake) -> None:
+    """Run one job as a worker would."""
+    _JOBS[wake.job](kernel, wake.tenant_id, wake.row_id)
+
+
+def work_off(kernel: Kernel, queue: OnDemandQueue) -> int:
+    """Do all work that was woken, and what that wakes; return how many jobs ran."""
+    done = 0
+    while queue.wakes:
+        run_job(kernel, queue.wakes.popleft())
+        done += 1
+    return done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,17 +104,13 @@ class Line:
 
     def work(self, *, with_sweep: bool = False) -> int:
         """Do all work that was woken (and what the sweeper finds); return how many jobs ran."""
-        done = 0
         if with_sweep:
             sweep(self.kernel)
-        while self.queue.wakes:
-            self.run_job(self.queue.wakes.popleft())
-            done += 1
-        return done
+        return work_off(self.kernel, self.queue)
 
     def run_job(self, wake: Wake) -> None:
         """Run one job as a worker would."""
-        _JOBS[wake.job](self.kernel, wake.tenant_id, wake.row_id)
+        run_job(self.kernel, wake)
 
     def settle(self, *event_ids: str) -> None:
         """Wait until the sandbox has delivered these webhooks, and do the work they woke."""
@@ -165,13 +180,22 @@ def running_line(settings: Settings, data_dir: Path) -> Generator[Line]:
         built = build_kernel(sandbox_settings(settings, sandbox, public_url=address))
         queue = OnDemandQueue()
         kernel = replace(built, queue=queue)
-        server = uvicorn.Server(uvicorn.Config(create_webhook_app(kernel), log_config=None, lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
         try:
-            yield Line(kernel, queue, sandbox, address)
+            with served(create_webhook_app(kernel), listener):
+                yield Line(kernel, queue, sandbox, address)
         finally:
-            server.should_exit = True
-            thread.join(timeout=10)
-            listener.close()
             built.close()
+
+
+@contextmanager
+def served(application: AsgiApp, listener: socket.socket) -> Generator[None]:
+    """Serve an application in a thread for the length of the block, then close the listener."""
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listener.close()

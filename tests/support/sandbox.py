@@ -158,6 +158,10 @@ class SandboxClient:
         fault = {"service": service, "kind": kind, "method": method, "count": count}
         self.control("faults", fault | {"retry_after": retry_after, "seconds": seconds})
 
+    def pending_faults(self) -> int:
+        """Return how many faults are still to come."""
+        return len(self._http.get("/control/state").raise_for_status().json()["faults"])
+
     def set_events_url(self, url: str, *, app: str = "") -> None:
         """Set an own app's events address; Slack's challenge is sent to it first."""
         self.control("slack/events-url", {"url": url, "app": app})

@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap.add_argument("--tenant", required=True, help="the tenant's name")
     bootstrap.add_argument("--json", action="store_true", help="answer in JSON")
     _add_keys_commands(add("keys", _keys, "Look at keys, exchange them, take the way back."))
+    link = add("sign-in-link", _sign_in_link, "Print a link that signs a person in once.")
+    link.add_argument("--email", required=True, help="the person's address")
+    link.add_argument("--json", action="store_true", help="answer in JSON")
     provider = add("new-provider", _new_provider, "Write the files of a new provider, with tests that pass.")
     provider.add_argument("slug", help="lower case letters, digits and underscores, such as discord")
     return parser
@@ -181,6 +184,17 @@ def _keys(arguments: Arguments) -> int:
             return ERRANDS[arguments.errand](kernel, arguments)
         finally:
             kernel.close()
+
+
+def _sign_in_link(arguments: Arguments) -> int:
+    with _beside_running_product(or_start_servers=True):
+        settings = _settings("sign-in-link")
+        from services import tenants
+        from services.kernel.kernel import build_kernel
+
+        link = tenants.create_sign_in_link(build_kernel(settings), email=arguments.email)
+    _answer({"sign_in_link": link}, as_json=arguments.json)
+    return 0
 
 
 def _new_provider(arguments: Arguments) -> int:

@@ -214,7 +214,7 @@ class EmbeddedRedis:
                 *("--dir", str(self._folder), "--pidfile", str(pid_file), "--daemonize", "no"),
                 *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
                 *("--maxmemory-policy", "noeviction", "--notify-keyspace-events", "K$sgxe"),
-                # No commands that read or change the server; RQ and Reflex work without them.
+                # No commands that read or change the server; RQ and Reflex work without them, but both need EVAL.
                 *("--user", "default", "on", "nopass", "~*", "&*", "+@all", "-@dangerous"),
                 *("+client|setname", "+client|list"),  # RQ's workers introduce themselves
             ),

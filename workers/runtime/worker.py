@@ -17,6 +17,7 @@ from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 import workers.jobs
+from services.kernel.db import is_outage
 from services.kernel.kernel import build_kernel
 from services.kernel.log import get_logger
 from services.kernel.queue import QUEUE_NAME
@@ -32,21 +33,28 @@ log = get_logger(__name__)
 
 
 class PatchbayWorker(SimpleWorker):
-    """RQ's worker without forks, which sits out an outage of Redis and reports it once."""
+    """RQ's worker without forks, which sits out an outage of Redis or the database and reports it once.
+
+    Args:
+        connection: where the queue is.
+        outage: of Redis.
+        database_outage: of the database.
+    """
 
     max_connection_wait_time = 2.0  # RQ waits up to 60 s, which would delay work long after Redis is back
 
-    def __init__(self, connection: Redis, *, outage: Outage) -> None:
+    def __init__(self, connection: Redis, *, outage: Outage, database_outage: Outage) -> None:
         super().__init__(
             [QUEUE_NAME],
             connection=connection,
             serializer=JSONSerializer,
-            exception_handlers=[log_failed_job],
+            exception_handlers=[self.log_failed_job],
             disable_default_exception_handler=False,
             log_job_description=False,
         )
         self.is_stopping = False
         self._outage = outage
+        self._database_outage = database_outage
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Tell Redis that we live; RQ does so before every attempt to take a job."""
@@ -56,6 +64,13 @@ class PatchbayWorker(SimpleWorker):
             self._outage.note_down(error)
             raise
         self._outage.note_up()
+
+    def perform_job(self, job: Job, queue: Queue) -> bool:
+        """Run a job; one that succeeds shows that the database is there."""
+        is_done = super().perform_job(job, queue)
+        if is_done:
+            self._database_outage.note_up()
+        return is_done
 
     def handle_job_failure(
         self,
@@ -67,19 +82,23 @@ class PatchbayWorker(SimpleWorker):
         """Record the failure without its text: Redis holds ids, not what a job was working on."""
         super().handle_job_failure(job, queue, started_job_registry=started_job_registry, exc_string="")
 
+    def log_failed_job(
+        self, job: Job, _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
+    ) -> bool:
+        """Log what a job raised; the row it worked on keeps its lease, and the sweeper wakes it again.
+
+        Returns:
+            Whether RQ shall go on handling the failure.
+        """
+        if is_outage(error):
+            self._database_outage.note_down(error)
+        else:
+            log.error("worker.job.failed", job=job.func_name, row_id=job.args[-1], exc_info=error)
+        return True
+
     def handle_warm_shutdown_request(self) -> None:
         """Remember that we are to stop; RQ lets the running job end first."""
         self.is_stopping = True
-
-
-def log_failed_job(job: Job, _kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> bool:
-    """Log what a job raised; the row it worked on keeps its lease, and the sweeper wakes it again.
-
-    Returns:
-        Whether RQ shall go on handling the failure.
-    """
-    log.error("worker.job.failed", job=job.func_name, row_id=job.args[-1], exc_info=error)
-    return True
 
 
 def run(settings: Settings) -> None:
@@ -96,14 +115,16 @@ def run(settings: Settings) -> None:
     for name in ("rq.worker", "rq.job"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     stopping = threading.Event()
-    outage = Outage("worker.redis")
+    outage, database_outage = Outage("worker.redis"), Outage("worker.database")
     pause = _FIRST_PAUSE_SECONDS
     log.info("worker.started")
     try:
         while not stopping.is_set():
             _stop_on_signal(stopping)
             try:
-                worker = PatchbayWorker(Redis.from_url(settings.redis_url), outage=outage)
+                worker = PatchbayWorker(
+                    Redis.from_url(settings.redis_url), outage=outage, database_outage=database_outage
+                )
                 pause = _FIRST_PAUSE_SECONDS
                 worker.work(logging_level="CRITICAL")
                 if worker.is_stopping:

@@ -55,7 +55,7 @@ def _settings() -> rx.Component:
                     "Instructions",
                     "instructions",
                     error=_wrong("instructions"),
-                    help_text="What the agent is told before each answer: tone, limits, when to hand over.",
+                    help_text="What a model is told before each answer: tone, limits, hand-over. Never quoted.",
                     multiline=True,
                     rows="8",
                     default_value=AgentSettingsState.instructions,

@@ -133,7 +133,7 @@ def _form_dialog() -> rx.Component:
                 "Instructions",
                 "instructions",
                 error=rx.cond(TeamState.wrong_field == "instructions", TeamState.wrong_text, ""),
-                help_text="What the agent is told before each answer: tone, limits, when to hand over.",
+                help_text="What a model is told before each answer: tone, limits, hand-over. Never quoted.",
                 multiline=True,
                 rows="5",
             ),

@@ -270,7 +270,9 @@ def upgrade() -> None:
             "search",
             postgresql.TSVECTOR(),
             sa.Computed(
-                "setweight(to_tsvector('english', question), 'A') || setweight(to_tsvector('simple', question), 'B') || setweight(to_tsvector('english', answer), 'C')",
+                "setweight(to_tsvector('english', question), 'A')"
+                " || setweight(to_tsvector('simple', question), 'B')"
+                " || setweight(to_tsvector('english', answer), 'C')",
                 persisted=True,
             ),
             nullable=True,

@@ -522,6 +522,6 @@ def downgrade() -> None:
 def _rename_statuses(renamed: dict[str, str], allowed: tuple[str, ...]) -> None:
     op.drop_constraint(op.f("ck_connection_status"), "connection", type_="check")
     for old, new in renamed.items():
-        op.execute(f"UPDATE connection SET status = '{new}' WHERE status = '{old}'")
+        op.execute(sa.text("UPDATE connection SET status = :new WHERE status = :old").bindparams(new=new, old=old))
     names = ", ".join(f"'{name}'" for name in allowed)
     op.create_check_constraint(op.f("ck_connection_status"), "connection", f"status IN ({names})")

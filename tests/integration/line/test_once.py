@@ -1,6 +1,7 @@
 """Accepted means done, once: duplicates, retries, and workers that die at the worst moment."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from models import Conversation, Message, MessageState, Turn, WebhookDelivery
 from services import sending
 from services.conversations import get_thread, give_back, list_conversations, take_over
 from services.kernel.db import Wake
+from services.kernel.http import OutboundClient, OutboundResponse
 from services.sending import service as sending_service
 from services.turns import run_turns
 from services.turns import service as turns_service
@@ -118,6 +120,12 @@ def test_worker_killed_while_sending_neither_loses_nor_repeats(
     def die(*_: object, **__: object) -> None:
         raise Killed
 
+    def die_when_sending(client: OutboundClient, method: str, url: str, **options: Any) -> OutboundResponse:
+        if url.endswith(("/chat.postMessage", "/Messages.json")):
+            raise Killed
+        return request(client, method, url, **options)
+
+    request = OutboundClient.request
     if channel == "slack":
         written = line.sandbox.slack_message(HOURS, app=line.sandbox.identities.own_app.app_id)
     else:
@@ -127,7 +135,7 @@ def test_worker_killed_while_sending_neither_loses_nor_repeats(
         if moment == "after the request":
             patch.setattr(sending_service, "_settle", die)
         else:
-            patch.setattr("services.kernel.http.OutboundClient.request", die)
+            patch.setattr(OutboundClient, "request", die_when_sending)
         with pytest.raises(Killed):
             line.work()
     assert outbound(line).state is MessageState.SENDING

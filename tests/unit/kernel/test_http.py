@@ -403,7 +403,11 @@ def test_encodings_that_were_not_asked_for_are_refused(encoding: str, client: Ou
     assert caught.value.code == "answer_not_readable"
 
 
-@pytest.mark.parametrize("body", [gzip.compress(b"x" * 100)[:-9], b"not gzip", gzip.compress(b"x") + b"tail"])
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(b"x" * 100)[:-9], b"not gzip", gzip.compress(b"x") + b"tail"],
+    ids=["cut off", "other", "tail"],
+)
 def test_damaged_compression_counts_as_no_answer(body: bytes, client: OutboundClient) -> None:
     answer = http_answer(body, headers={"Content-Encoding": "gzip"})
     with listening(answering(answer)) as listener, pytest.raises(RetryLater) as caught:

@@ -29,27 +29,27 @@ def test_the_environment_wins_and_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "short",
-        "not base64 at all!",
-        "é" * 44,
-        base64.b64encode(os.urandom(31)).decode(),
-        base64.b64encode(os.urandom(33)).decode(),
-        os.urandom(32).hex(),
-        f"{RANDOM_KEY}{RANDOM_KEY}",
-        base64.b64encode(bytes(32)).decode(),
-        base64.b64encode(b"\xff" * 32).decode(),
-        base64.b64encode(bytes(range(32))).decode(),
-        base64.b64encode(bytes(range(0, 96, 3))).decode(),
-        base64.b64encode(bytes(range(255, 223, -1))).decode(),
-        base64.b64encode(os.urandom(16) * 2).decode(),
-        base64.b64encode(os.urandom(4) * 8).decode(),
-        base64.b64encode(b"change me to a better secret !!!").decode(),
-        base64.b64encode(b"0123456789abcdef0123456789ABCDEF").decode(),
-    ],
-)
+MADE_UP_KEYS = [
+    "short",
+    "not base64 at all!",
+    "é" * 44,
+    base64.b64encode(os.urandom(31)).decode(),
+    base64.b64encode(os.urandom(33)).decode(),
+    os.urandom(32).hex(),
+    f"{RANDOM_KEY}{RANDOM_KEY}",
+    base64.b64encode(bytes(32)).decode(),
+    base64.b64encode(b"\xff" * 32).decode(),
+    base64.b64encode(bytes(range(32))).decode(),
+    base64.b64encode(bytes(range(0, 96, 3))).decode(),
+    base64.b64encode(bytes(range(255, 223, -1))).decode(),
+    base64.b64encode(os.urandom(16) * 2).decode(),
+    base64.b64encode(os.urandom(4) * 8).decode(),
+    base64.b64encode(b"change me to a better secret !!!").decode(),
+    base64.b64encode(b"0123456789abcdef0123456789ABCDEF").decode(),
+]
+
+
+@pytest.mark.parametrize("text", MADE_UP_KEYS, ids=range(len(MADE_UP_KEYS)))
 def test_short_and_made_up_keys_are_refused_without_being_shown(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         from_environment(text, tmp_path)
@@ -100,7 +100,11 @@ def test_a_file_the_operator_named_is_read_and_never_created(tmp_path: Path) -> 
     assert load_key_ring(settings).id == KeyEncryptionKey(base64.b64decode(RANDOM_KEY)).id
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", RANDOM_KEY.encode()[:20], b"A" * 10_000])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"\xff\xfe", RANDOM_KEY.encode()[:20], b"A" * 10_000],
+    ids=["empty", "blank", "binary", "cut off", "too long"],
+)
 def test_a_damaged_file_is_refused_and_kept(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)

@@ -112,3 +112,11 @@ def test_settings_cannot_be_changed_after_the_start() -> None:
     settings = Settings(key=SecretStr("x"))
     with pytest.raises(ValidationError):
         settings.port = 1  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_lease_must_outlast_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATCHBAY_LEASE_SECONDS", "10")
+    with pytest.raises(ConfigurationError, match="PATCHBAY_OUTBOUND_DEADLINE_SECONDS"):
+        load_settings()
+    monkeypatch.setenv("PATCHBAY_OUTBOUND_DEADLINE_SECONDS", "5")
+    assert load_settings().lease_seconds == 10

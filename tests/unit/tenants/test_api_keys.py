@@ -34,11 +34,11 @@ def test_key_is_recognised(kernel: Kernel, owner: Actor) -> None:
     )
 
 
-@pytest.mark.parametrize("value", ["", "pb_live_", "pb_live_" + "a" * 43, "pb_live_é", "Bearer x", "a" * 9999, "\x00"])
-def test_unknown_key_is_refused(kernel: Kernel, owner: Actor, value: str) -> None:
+def test_unknown_key_is_refused(kernel: Kernel, owner: Actor) -> None:
     assert owner
-    with pytest.raises(Unauthenticated, match="starts with pb_live_"):
-        authenticate_api_key(kernel, value)
+    for value in ("", "pb_live_", "pb_live_" + "a" * 43, "pb_live_é", "Bearer x", "a" * 9999, "\x00"):
+        with pytest.raises(Unauthenticated, match="starts with pb_live_"):
+            authenticate_api_key(kernel, value)
 
 
 def test_revoked_key_is_refused(kernel: Kernel, owner: Actor) -> None:

@@ -50,23 +50,23 @@ def test_right_password_opens_a_session(kernel: Kernel, limiter: SignInLimiter) 
     assert signed_in.session_token.reveal() not in stored
 
 
-@pytest.mark.parametrize(
-    ("email", "password"),
-    [
-        (EMAIL, "four unrelated words don't"),
-        ("nobody@example.com", "four unrelated words do"),
-        (EMAIL, ""),
-        ("", ""),
-        ("\x00", "\x00"),
-        (EMAIL, "four unrelated words do" + "x" * 300),
-        (EMAIL, "\ud800 lone surrogate"),
-        ("\ud800@example.com", "x"),
-    ],
+WRONG_TRIES = (
+    (EMAIL, "four unrelated words don't"),
+    ("nobody@example.com", "four unrelated words do"),
+    (EMAIL, ""),
+    ("", ""),
+    ("\x00", "\x00"),
+    (EMAIL, "four unrelated words do" + "x" * 300),
+    (EMAIL, "\ud800 lone surrogate"),
+    ("\ud800@example.com", "x"),
 )
-def test_wrong_tries_get_the_same_answer(kernel: Kernel, limiter: SignInLimiter, email: str, password: str) -> None:
-    with pytest.raises(Unauthenticated, match="The e-mail address or the password is not right") as caught:
-        sign_in(kernel, email, Secret(password), limiter=limiter)
-    assert caught.value.code == "wrong_credentials"
+
+
+def test_wrong_tries_get_the_same_answer(kernel: Kernel, limiter: SignInLimiter) -> None:
+    for email, password in WRONG_TRIES:
+        with pytest.raises(Unauthenticated, match="The e-mail address or the password is not right") as caught:
+            sign_in(kernel, email, Secret(password), limiter=limiter)
+        assert caught.value.code == "wrong_credentials"
 
 
 def test_unknown_users_take_as_long(kernel: Kernel, limiter: SignInLimiter) -> None:
@@ -205,7 +205,7 @@ def test_user_without_password_cannot_sign_in_with_one(kernel: Kernel, limiter: 
             sign_in(kernel, EMAIL, Secret(password), limiter=limiter)
 
 
-@pytest.mark.parametrize("token", ["", "x", "\x00", "é", "a" * 100_000])
-def test_garbage_for_a_session_token_is_nobody(kernel: Kernel, token: str) -> None:
-    assert find_actor_by_session(kernel, token) is None
-    sign_out(kernel, token)
+def test_garbage_for_a_session_token_is_nobody(kernel: Kernel) -> None:
+    for token in ("", "x", "\x00", "é", "a" * 100_000):
+        assert find_actor_by_session(kernel, token) is None
+        sign_out(kernel, token)

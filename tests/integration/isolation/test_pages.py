@@ -1,0 +1,187 @@
+"""Every event handler of the pages, called with another tenant's ids: no change, and no foreign word in any frame."""
+
+import contextlib
+import inspect
+import itertools
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pytest
+from reflex.event import Event
+from reflex.istate.manager.memory import StateManagerMemory
+from reflex.state import StateUpdate
+from reflex.utils import format as reflex_format
+from reflex_base.event.processor import BaseStateEventProcessor
+from reflex_base.registry import RegistrationContext
+
+from app.app import app as pages
+from app.session.guard import FRAMEWORK, declared_permission
+from app.session.kernel import set_kernel
+from models import Role
+from services.agents import AgentForm, PlaybookDraft, save_playbook, update_agent
+from services.kernel.ids import new_id
+from services.tenants import Permission
+from tests.integration.isolation.conftest import Twins, cookie_of
+from tests.integration.isolation.world import FOREIGN
+
+HANDLERS = RegistrationContext.get().event_handlers
+OURS = sorted(name for name in HANDLERS if name not in FRAMEWORK and not name.endswith(".setvar"))
+LOADS = [name for name in OURS if name.endswith(".load")]
+TOUCHED_BY_LOOKING = {"web_session"}
+"""Remembers when its owner was last seen."""
+
+
+@dataclass(slots=True)
+class Tab:
+    """A browser tab that has somebody's cookie, on a page about the foreign tenant's things."""
+
+    processor: BaseStateEventProcessor
+    cookie: str
+    path: str
+    query: Mapping[str, str]
+    params: Mapping[str, str]
+    token: str = field(default_factory=lambda: str(new_id()))
+    frames: list[str] = field(default_factory=list[str])
+
+    async def send(self, name: str, payload: Mapping[str, object]) -> None:
+        """Send an event as the browser does, and keep what comes back."""
+        query = "&".join(f"{key}={value}" for key, value in self.query.items())
+        path = self.path.format(**self.params)
+        router = {
+            "pathname": path,
+            "asPath": f"{path}?{query}",
+            "path": path,
+            "query": {**self.params, **self.query},
+            "headers": {"cookie": self.cookie, "origin": "http://127.0.0.1:8000"},
+            "token": self.token,
+        }
+        event = Event(name=name, payload=dict(payload), router_data=router)
+        async for delta in self.processor.enqueue_stream_delta(self.token, event):
+            self.frames.append(reflex_format.json_dumps(delta))
+
+
+class Wire:
+    """Stands where the socket is, for what goes to the browser beside state."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def emit_update(self, *, update: StateUpdate, token: str) -> None:
+        """Keep a frame."""
+        self.sent.append(f"{token}: {reflex_format.json_dumps(asdict(update))}")
+
+
+@contextlib.asynccontextmanager
+async def pipeline() -> AsyncGenerator[tuple[BaseStateEventProcessor, Wire]]:
+    """The real way of an event, guard included, without a socket."""
+    wire = Wire()
+    processor = BaseStateEventProcessor(middleware=pages, backend_exception_handler=pages.backend_exception_handler)
+    namespace: Any = wire
+    async with processor.configure(state_manager=StateManagerMemory(), event_namespace=namespace):
+        yield processor, wire
+
+
+@pytest.fixture(scope="module")
+def marked(twins: Twins) -> Twins:
+    """The foreign tenant's things say whose they are, wherever a page shows them."""
+    kernel, shop = twins.line.kernel, twins.foreign
+    form = AgentForm(name="Bri", purpose=f"{FOREIGN} purpose", instructions=f"{FOREIGN} instructions")
+    update_agent(kernel, actor=shop.actor, agent_id=shop.agent.id, form=form)
+    drafts = (PlaybookDraft(question=f"{FOREIGN} question?", answer=f"{FOREIGN} answer."),)
+    save_playbook(kernel, actor=shop.actor, agent_id=shop.agent.id, drafts=drafts)
+    set_kernel(kernel)
+    return twins
+
+
+def foreign_ids(twins: Twins) -> dict[str, str]:
+    """Return what a stranger would send: an id of each kind."""
+    ids = twins.ids_of(twins.foreign.actor)
+    return {
+        "agent_id": str(twins.foreign.agent.id),
+        "connection_id": str(twins.foreign.twilio.id),
+        "number_id": str(twins.foreign.twilio.numbers[0].id),
+        "conversation_id": str(ids["conversation"][0]),
+        "trace_id": str(ids["trace"][0]),
+        "row_id": str(ids["conversation"][0]),
+    }
+
+
+def payloads_for(name: str, ids: Mapping[str, str]) -> Iterator[dict[str, object]]:
+    """Return arguments for a handler: for each that may be an id, ids of all kinds."""
+    parameters = [
+        (parameter.name, str(parameter.annotation))
+        for parameter in inspect.signature(HANDLERS[name].handler.fn).parameters.values()
+        if parameter.name != "self"
+    ]
+    choices: list[list[object]] = []
+    for parameter, annotation in parameters:
+        if parameter in ids:
+            choices.append([ids[parameter]])
+        elif annotation.startswith("dict"):
+            choices.append([{**ids, "id": ids["agent_id"], "name": "Taken over", "purpose": "", "instructions": ""}])
+        elif annotation.startswith("list"):
+            choices.append([[{"question": "Taken?", "answer": "Over.", **ids}]])
+        else:
+            choices.append([f"twilio-{ids['connection_id']}", ids["connection_id"], ids["conversation_id"]])
+    for values in itertools.product(*choices):
+        yield {parameter: value for (parameter, _), value in zip(parameters, values, strict=True)}
+
+
+async def walk(twins: Twins, cookie: str, *names: str) -> str:
+    """Send events from a tab that is open on foreign things, with foreign ids, and return all that came back."""
+    ids = foreign_ids(twins)
+    params = {"agent_id": ids["agent_id"], "trace_id": ids["trace_id"]}
+    query = {"c": ids["conversation_id"], "connected": ids["connection_id"], "show": "all"}
+    async with pipeline() as (processor, wire):
+        tab = Tab(processor, cookie, "/admin/ai-team/{agent_id}/conversations", query, params)
+        for name in names:
+            for payload in payloads_for(name, ids):
+                await tab.send(name, payload)
+        return "\n".join((*tab.frames, *wire.sent))
+
+
+def foreign_words(twins: Twins) -> frozenset[str]:
+    """Return what only the foreign tenant knows: all its ids and texts but the ids that were sent."""
+    return twins.foreign_marks() - set(foreign_ids(twins).values())
+
+
+def test_every_handler_declares_the_right_it_needs() -> None:
+    assert len(OURS) >= 30
+    assert [name for name in OURS if declared_permission(name) is None] == []
+    assert {declared_permission(name) for name in OURS} <= set(Permission)
+
+
+def test_what_reflex_registers_itself_is_known() -> None:
+    known = FRAMEWORK | {name for name in HANDLERS if name.endswith(".setvar")} | set(OURS)
+    assert set(HANDLERS) == known
+    assert [name for name in OURS if "reflex___" in name.removeprefix("reflex___state____state.")] == []
+
+
+@pytest.mark.parametrize("who", ["nobody", Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.OWNER])
+async def test_foreign_ids_reach_nothing(marked: Twins, who: str) -> None:
+    tenant_id = marked.own.actor.tenant_id
+    cookie = "" if who == "nobody" else cookie_of(marked, tenant_id, Role(who))
+    before, own_before = marked.rows_of(marked.foreign.actor), marked.rows_of(marked.own.actor)
+    calls, wakes = marked.line.sandbox.ledger().calls, len(marked.line.queue.wakes)
+    said = await walk(marked, cookie, *OURS)  # before anything has loaded
+    said += await walk(marked, cookie, *LOADS, *OURS)
+    assert [word for word in foreign_words(marked) if word in said] == []
+    assert marked.rows_of(marked.foreign.actor) == before
+    assert (marked.line.sandbox.ledger().calls, len(marked.line.queue.wakes)) == (calls, wakes)
+    if who in {"nobody", Role.VIEWER}:
+        own_after = marked.rows_of(marked.own.actor)
+        assert [name for name in own_after if own_after[name] != own_before[name]] in ([], [*TOUCHED_BY_LOOKING])
+
+
+async def test_nobody_gets_no_state_at_all(marked: Twins) -> None:
+    said = await walk(marked, "", *LOADS, *OURS)
+    assert "/login" in said
+    assert "Northwind" not in said and "Bri" not in said
+
+
+async def test_the_same_walk_shows_its_own_tenant_everything(marked: Twins) -> None:
+    """Without this the tests above could not fail."""
+    said = await walk(marked, cookie_of(marked, marked.foreign.actor.tenant_id, Role.VIEWER), *LOADS)
+    for word in ("Southwind", "FOREIGN purpose", "FOREIGN answer.", "opening hours? FOREIGN", marked.foreign.number):
+        assert word in said, word

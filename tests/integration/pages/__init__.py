@@ -1,0 +1,1 @@
+"""The guard in front of every event, on a real database."""
