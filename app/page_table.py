@@ -6,6 +6,8 @@ from typing import Any
 import reflex as rx
 
 from app import routes
+from app.desk.own_app.state import OwnAppState
+from app.desk.state import DeskState, read_again_on
 from app.live import Watch
 from app.pages.agent_settings import page as agent_settings
 from app.pages.agent_settings.state import AgentSettingsState
@@ -15,11 +17,12 @@ from app.pages.all_integrations import page as all_integrations
 from app.pages.all_integrations.state import OverviewState
 from app.pages.catalogue import page as catalogue
 from app.pages.catalogue.state import CatalogueState
-from app.pages.connection_desk.state import DeskState
 from app.pages.conversations import page as conversations
 from app.pages.conversations.state import ConversationsState
 from app.pages.integrations import page as integrations
 from app.pages.integrations.state import IntegrationsState
+from app.pages.keys import page as keys
+from app.pages.keys.state import KeysState
 from app.pages.not_found import page as not_found
 from app.pages.playbook import page as playbook
 from app.pages.playbook.state import PlaybookState
@@ -37,10 +40,14 @@ WATCHES: Sequence[Watch] = (
     Watch(topic="connection", route=routes.CATALOGUE, handler=CatalogueState.on_live),
 )
 """Which pages read again when something changes."""
+_ANY_ROW = "any"
+"""Stands for a row where a page reads everything again anyway."""
 
 
 def register_pages(app: rx.App) -> None:
     """Add all pages to the application, and the guard in front of every event."""
+    read_again_on(routes.AGENT_INTEGRATIONS, IntegrationsState.on_live(_ANY_ROW), AgentState.load())
+    read_again_on(routes.ALL_INTEGRATIONS, OverviewState.on_live(_ANY_ROW))
     app.add_middleware(Guard(), index=0)
     app.add_page(home, route=routes.HOME, title="Patchbay", on_load=rx.redirect(routes.TEAM, replace=True))
     app.add_page(not_found.page, route="/404", title="No such page · Patchbay")
@@ -52,13 +59,14 @@ def register_pages(app: rx.App) -> None:
         integrations.page,
         routes.AGENT_INTEGRATIONS,
         "Integrations",
-        [AgentState.load, DeskState.load, IntegrationsState.load],
+        [AgentState.load, DeskState.load, OwnAppState.load, IntegrationsState.load],
     )
     _add(
         app, conversations.page, routes.AGENT_CONVERSATIONS, "Conversations", [AgentState.load, ConversationsState.load]
     )
     _add(app, catalogue.page, routes.CATALOGUE, "Catalogue", [CatalogueState.load])
     _add(app, all_integrations.page, routes.ALL_INTEGRATIONS, "All integrations", [OverviewState.load, DeskState.load])
+    _add(app, keys.page, routes.KEYS, "Keys", [KeysState.load])
     _add(app, traces.page, routes.TRACE, "Trace", [TraceState.load])
 
 

@@ -50,9 +50,10 @@ def trace(trace_id: UUID | str) -> str:
     return f"/admin/traces/{trace_id}"
 
 
-def oauth_start(provider: str, agent_id: UUID | str) -> str:
+def oauth_start(provider: str, agent_id: UUID | str, *, app_id: UUID | str = "") -> str:
     """Return the address that begins the walk to a provider's consent page; a full page load, not a page of ours."""
-    return f"/api/admin/ai-agents/integrations/{provider}/oauth?agent_id={agent_id}"
+    through = f"&app_id={app_id}" if app_id else ""
+    return f"/api/admin/ai-agents/integrations/{provider}/oauth?agent_id={agent_id}{through}"
 
 
 def oauth_again(provider: str, connection_id: UUID | str) -> str:
@@ -64,6 +65,11 @@ def all_integrations(**filters: str) -> str:
     """Return the address of all connections, with filters; empty ones are left out."""
     query = urlencode({name: value for name, value in filters.items() if value})
     return ALL_INTEGRATIONS + (f"?{query}" if query else "")
+
+
+def apps_form(provider: str) -> str:
+    """Return the address that the form for the keys of an app of one's own is sent to."""
+    return f"/api/admin/ai-agents/integrations/{provider}/apps"
 
 
 def keys_form(provider: str) -> str:

@@ -1,7 +1,7 @@
 // A value to paste somewhere else: read-only, with a button that copies it and says so.
 import { useId, useState } from "react";
 
-export function CopyField({ label, value, help }) {
+export function CopyField({ label, value, help, multiline = false }) {
   const id = useId();
   const [said, setSaid] = useState("");
   const copy = async () => {
@@ -14,11 +14,12 @@ export function CopyField({ label, value, help }) {
     }
     setTimeout(() => setSaid(""), 2500);
   };
+  const shown = { id, readOnly: true, value, onFocus: (event) => event.target.select() };
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
       <div className="copy">
-        <input id={id} className="input" readOnly value={value} onFocus={(event) => event.target.select()} />
+        {multiline ? <textarea {...shown} className="input" rows={10} /> : <input {...shown} className="input" />}
         <button type="button" className="btn" aria-label={`Copy: ${label}`} onClick={copy}>
           {said === "Copied" ? "Copied" : "Copy"}
         </button>

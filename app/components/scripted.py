@@ -38,6 +38,7 @@ class CopyField(_Local):
     label: rx.Var[str]
     value: rx.Var[str]
     help: rx.Var[str]
+    multiline: rx.Var[bool]
 
 
 class MessageLog(_Local):
@@ -74,6 +75,15 @@ class ConsentButton(_Local):
     title: rx.Var[str]
 
 
+class Tick(_Local):
+    """Asks the server again every so many milliseconds, while somebody looks."""
+
+    library = rx.asset("tick.jsx", shared=True).importable_path
+    tag = "Tick"
+    every: rx.Var[int]
+    on_tick: rx.EventHandler[rx.event.no_args_event_spec]
+
+
 class ThemeSwitch(_Local):
     """System, light or dark; remembered in the browser."""
 
@@ -102,5 +112,6 @@ copy_field = builder_of(CopyField)
 message_log = builder_of(MessageLog)
 connect_form = builder_of(ConnectForm)
 consent_button = builder_of(ConsentButton)
+tick = builder_of(Tick)
 theme_switch = builder_of(ThemeSwitch)
 playbook_editor = builder_of(PlaybookEditor)

@@ -1,4 +1,4 @@
-"""Connecting by keys from a browser: the form posts straight here, past the page framework.
+"""Keys that people type in a browser, an account's or an app's: the form posts straight here, past the page framework.
 
 What is typed is secret. It travels once, in the body of this request; it never becomes page state, which lives in
 Redis, and never a frame of the page's socket.
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.deps import KernelDep, MaybeCookieActor, require_same_origin
-from services.connections import connect_with_keys, reconnect_with_keys
+from services.connections import connect_with_keys, create_app, reconnect_with_keys
 from services.kernel.errors import Unauthenticated
 
 
@@ -26,8 +26,17 @@ class KeysForm(BaseModel):
     values: dict[str, str] = Field(max_length=40, repr=False)
 
 
-class Connected(BaseModel):
-    """What the form is told: the new connection's id."""
+class AppForm(BaseModel):
+    """What the form for an app of one's own sends."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    manifest_version: int = Field(default=0, ge=0, le=100_000)
+    values: dict[str, str] = Field(max_length=40, repr=False)
+
+
+class Made(BaseModel):
+    """What the form is told: the id of what came of it."""
 
     id: UUID
 
@@ -38,10 +47,13 @@ def create_keys_router() -> APIRouter:
     router.add_api_route(
         "/api/admin/ai-agents/integrations/{provider}/keys", post_keys, methods=["POST"], status_code=201
     )
+    router.add_api_route(
+        "/api/admin/ai-agents/integrations/{provider}/apps", post_app, methods=["POST"], status_code=201
+    )
     return router
 
 
-def post_keys(kernel: KernelDep, actor: MaybeCookieActor, provider: str, form: KeysForm) -> Connected:
+def post_keys(kernel: KernelDep, actor: MaybeCookieActor, provider: str, form: KeysForm) -> Made:
     """Connect an account with the keys a person typed, or replace the keys of a connection."""
     if actor is None:
         raise Unauthenticated("You are not signed in any more. Sign in, then connect again.")
@@ -56,4 +68,12 @@ def post_keys(kernel: KernelDep, actor: MaybeCookieActor, provider: str, form: K
             agent_id=form.agent_id,
             values=form.values,
         )
-    return Connected(id=connection.id)
+    return Made(id=connection.id)
+
+
+def post_app(kernel: KernelDep, actor: MaybeCookieActor, provider: str, form: AppForm) -> Made:
+    """Keep the keys of an app that the company has registered at a provider."""
+    if actor is None:
+        raise Unauthenticated("You are not signed in any more. Sign in, then add the app again.")
+    app = create_app(kernel, actor=actor, provider=provider, values=form.values, manifest_version=form.manifest_version)
+    return Made(id=app.id)

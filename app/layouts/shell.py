@@ -91,7 +91,7 @@ def _sidebar(current: str) -> rx.Component:
         ),
         rx.el.ul(
             _entry(routes.CATALOGUE, current, rx.el.span("Catalogue")),
-            rx.cond(SessionState.is_owner, _entry(routes.KEYS, current, rx.el.span("Settings"))),
+            rx.cond(SessionState.may_edit_keys, _entry(routes.KEYS, current, rx.el.span("Settings"))),
             class_name="last",
         ),
         rx.el.div(

@@ -67,7 +67,7 @@ class SessionState(rx.State):
     may_edit_agents: bool = False
     may_edit_connections: bool = False
     may_reply: bool = False
-    is_owner: bool = False
+    may_edit_keys: bool = False
 
     @rx.event
     @guarded(Permission.AGENTS_VIEW)
@@ -87,7 +87,7 @@ class SessionState(rx.State):
         self.may_edit_agents = actor.may(Permission.AGENTS_EDIT)
         self.may_edit_connections = actor.may(Permission.CONNECTIONS_EDIT)
         self.may_reply = actor.may(Permission.CONVERSATIONS_REPLY)
-        self.is_owner = actor.role.value == "owner"
+        self.may_edit_keys = actor.may(Permission.KEYS_EDIT)
         self.is_loaded = True
 
 

@@ -31,13 +31,16 @@ def lock_observation(work: UnitOfWork, connection_id: UUID) -> None:
     work.session.connection().execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
 
 
-def set_due(work: UnitOfWork, connection_id: UUID, due_at: datetime) -> None:
-    """Say when a connection is looked at next."""
-    work.session.exec(
-        update(Connection)
-        .where(col(Connection.tenant_id) == work.tenant_id, col(Connection.id) == connection_id)
-        .values(health_due_at=due_at)
+def set_due(
+    work: UnitOfWork, connection_id: UUID, due_at: datetime, *, unless_changed_from: datetime | None = None
+) -> None:
+    """Say when a connection is looked at next; with ``unless_changed_from``, only if nobody asked for it meanwhile."""
+    statement = update(Connection).where(
+        col(Connection.tenant_id) == work.tenant_id, col(Connection.id) == connection_id
     )
+    if unless_changed_from is not None:
+        statement = statement.where(col(Connection.health_due_at) == unless_changed_from)
+    work.session.exec(statement.values(health_due_at=due_at))
 
 
 def list_open(session: Session, *, tenant_id: UUID, connection_ids: Collection[UUID]) -> Sequence[HealthFinding]:

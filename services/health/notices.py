@@ -113,10 +113,10 @@ def _attempt(kernel: Kernel, tenant_id: UUID, claim: _Claim) -> None:
             return
         notice.lease_token = notice.lease_until = None
         if failure:
-            _note_on_connection(kernel, work, claim.through_id, failure)
             _fail(kernel, work, notice, failure, is_ambiguous=claim.is_ambiguous)
         else:
             _succeed(kernel, work, notice, sent)
+    _note_on_connection(kernel, tenant_id, claim.through_id, failure)
 
 
 def _succeed(kernel: Kernel, work: UnitOfWork, notice: HealthNotice, sent: SentMessage | None) -> None:
@@ -171,11 +171,20 @@ def _give_up_claiming(kernel: Kernel, tenant_id: UUID, notice_id: UUID, error: P
             _fail(kernel, work, notice, error, is_ambiguous=notice.state is NoticeState.SENDING)
 
 
-def _note_on_connection(kernel: Kernel, work: UnitOfWork, connection_id: UUID, error: PatchbayError) -> None:
-    """Let the connection know what its provider said; a refusal is about the target, not about the connection."""
-    through = notice_repository.find_connection(work.session, tenant_id=work.tenant_id, connection_id=connection_id)
-    if through is not None and isinstance(error, NeedsReauth | RetryLater):
-        connections.note_failure(work, through, error, now=kernel.clock.now())
+def _note_on_connection(kernel: Kernel, tenant_id: UUID, connection_id: UUID, error: PatchbayError | None) -> None:
+    """Let the connection know what its provider said; a refusal is about the target, not about the connection.
+
+    In a transaction of its own: the notice's also writes to the connection it is about.
+    """
+    now = kernel.clock.now()
+    with kernel.unit_of_work(tenant_id) as work:
+        through = notice_repository.find_connection(work.session, tenant_id=tenant_id, connection_id=connection_id)
+        if through is None:
+            return
+        if error is None:
+            connections.note_success(work, through, now=now)
+        elif isinstance(error, NeedsReauth | RetryLater):
+            connections.note_failure(work, through, error, now=now)
 
 
 def _way(work: UnitOfWork, notice: HealthNotice) -> tuple[NoticeTarget, Connection]:

@@ -36,6 +36,9 @@ from services.kernel.log import bind_context, get_logger
 EVERY = timedelta(hours=1)
 _JITTER = 0.1
 _SOONEST = timedelta(minutes=1)
+_AFTER_CRASH = timedelta(minutes=5)
+"""When a look that was cut off is taken again."""
+_EVERY_ENDED = timedelta(days=1)
 _TRY_AGAIN = timedelta(minutes=50)
 """How long a target that surely did not get a notice is left alone: until the next hourly look."""
 _OVER_SEEN = timedelta(days=1)
@@ -66,18 +69,23 @@ def _list_ids(kernel: Kernel, tenant_id: UUID) -> list[UUID]:
 
 
 def _observe(kernel: Kernel, tenant_id: UUID, connection_id: UUID) -> None:
+    """The next look is set before this one: a connection that cannot be judged is not tried again and again."""
     with kernel.unit_of_work(tenant_id) as work:
         row = notice_repository.find_connection(work.session, tenant_id=tenant_id, connection_id=connection_id)
-    if row is None:
-        return
+        if row is None:
+            return
+        claimed_until = kernel.clock.now() + _AFTER_CRASH
+        notice_repository.set_due(work, connection_id, claimed_until)
     incidents = read_incidents(kernel) if waits_for_provider(row) else None
     with kernel.unit_of_work(tenant_id) as work:
         notice_repository.lock_observation(work, connection_id)
         for case in gather(kernel, work, connection_id=connection_id, incidents=incidents):
-            _keep(kernel, work, case)
+            found = _keep(kernel, work, case)
+            due_at = _next_look(case.connection.status, found, now=case.facts.now)
+            notice_repository.set_due(work, connection_id, due_at, unless_changed_from=claimed_until)
 
 
-def _keep(kernel: Kernel, work: UnitOfWork, case: Case) -> None:
+def _keep(kernel: Kernel, work: UnitOfWork, case: Case) -> Sequence[Finding]:
     connection, facts = case.connection, case.facts
     found = [finding for finding in judge(facts) if finding.severity is not Severity.NOTE]
     before = notice_repository.list_open(work.session, tenant_id=work.tenant_id, connection_ids=[connection.id])
@@ -87,16 +95,17 @@ def _keep(kernel: Kernel, work: UnitOfWork, case: Case) -> None:
     change = _write(work, connection, facts, found=found, before=before)
     telling.tell_began(change.open)
     telling.tell_over([*over, *change.resolved], still_open=[row for row, _ in change.open])
-    notice_repository.set_due(work, connection.id, _next_look(found, now=facts.now))
     if change.happened:
         work.notify("connection", connection.id)
+    return found
 
 
-def _next_look(found: Sequence[Finding], *, now: datetime) -> datetime:
+def _next_look(status: ConnectionStatus, found: Sequence[Finding], *, now: datetime) -> datetime:
     """Return when to look again: within the hour, or when something is due to get worse."""
     drawn = random.uniform(-1, 1)  # noqa: S311 (spreads load, guards nothing)
     times = [finding.worsens_at for finding in found if finding.worsens_at]
-    return min([now + EVERY * (1 + _JITTER * drawn), *(max(at, now + _SOONEST) for at in times)])
+    every = _EVERY_ENDED if status is ConnectionStatus.DISCONNECTED else EVERY
+    return min([now + every * (1 + _JITTER * drawn), *(max(at, now + _SOONEST) for at in times)])
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ def tell_began(findings: Sequence[Finding], *, place: str, connection_id: UUID, 
     return "\n".join(
         [
             f"Patchbay: {place} needs you.",
-            *(f"• {finding.what} {finding.stops}" for finding in findings),
+            *(f"- {finding.what} {finding.stops}" for finding in findings),
             f"{LABELS[first.act]}: {public_url}{repair_path(connection_id, first.act)}",
         ]
     )
@@ -32,7 +32,7 @@ def tell_over(codes: Sequence[str], *, place: str, provider: str, still_open: in
     solved = list(dict.fromkeys(rule.solved.format(provider=provider) for rule in rules))
     begin = f"Patchbay: solved at {place}." if still_open else f"Patchbay: {place} is well again."
     rest = "1 other thing still needs you there." if still_open == 1 else f"{still_open} other things still need you."
-    return "\n".join([begin, *(f"• {words}" for words in solved), *([rest] if still_open else [])])
+    return "\n".join([begin, *(f"- {words}" for words in solved), *([rest] if still_open else [])])
 
 
 def tell_test(*, label: str) -> str:

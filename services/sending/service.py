@@ -213,6 +213,8 @@ def _move_after_failure(
     else:
         message.state = MessageState.QUEUED
         message.next_attempt_at = in_seconds(seconds)
+        if isinstance(error, NeedsReauth):
+            message.error_code = connections.WAITS_FOR_CONNECTION  # leaves as soon as the connection is repaired
 
 
 def _end(work: UnitOfWork, message: Message, state: MessageState, code: str, text: str) -> None:

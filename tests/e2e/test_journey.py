@@ -101,14 +101,14 @@ def create_agent(journey: Journey) -> None:
 
 
 def connect_slack(journey: Journey) -> None:
-    """Walk over the sandbox's consent page; cancelling first is explained and costs nothing."""
+    """Walk over the sandbox's consent page in its window; cancelling first is explained and costs nothing."""
     page = journey.page
-    page.get_by_role("link", name="Integrations").click()
-    page.get_by_role("link", name="Add to Slack").click()
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("You cancelled")).to_be_visible()
-    page.get_by_role("link", name="Add to Slack").click()
-    page.get_by_role("button", name="Allow").click()
+    page.get_by_role("navigation", name="Agent").get_by_role("link", name="Integrations").click()
+    for answer, outcome in (("Cancel", "You cancelled"), ("Allow", "Slack is connected")):
+        with page.expect_popup() as consent:
+            page.get_by_role("link", name="Add to Slack").click()
+        consent.value.get_by_role("button", name=answer).click()
+        expect(page.get_by_text(outcome)).to_be_visible()
     expect(page.get_by_text("Slack is connected: Northwind Creators")).to_be_visible()
     expect(page.get_by_text("@patchbay").first).to_be_visible()
 

@@ -20,12 +20,12 @@ from app.components.elements import (
     nothing,
 )
 from app.components.scripted import time_ago
+from app.desk.dialogs import desk, reason, said
+from app.desk.findings import finding, forecast
+from app.desk.state import DeskState
 from app.layouts.shell import Crumb, shell
 from app.pages.all_integrations.state import OverviewState
 from app.pages.all_integrations.view import Option, Row, StateFilter, Target
-from app.pages.connection_desk.dialogs import desk, reason, said
-from app.pages.connection_desk.findings import finding, forecast
-from app.pages.connection_desk.state import DeskState
 from app.session.state import SessionState
 
 

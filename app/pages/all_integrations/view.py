@@ -6,8 +6,8 @@ from uuid import UUID
 
 from app import routes
 from app.components.words import counted
-from app.pages.connection_desk.view import Finding, account_of, finding_of
-from app.pages.connection_desk.words import cause_words, status_chip
+from app.desk.view import Finding, account_of, finding_of
+from app.desk.words import cause_words, status_chip
 from services.connections import ConnectionView, UsageView
 from services.health import FilterOption, HealthSummary, NoticeTargetView, OverviewRow, OverviewView
 

@@ -6,10 +6,11 @@ import reflex as rx
 
 from app.components.elements import button, chip, has_any, negated
 from app.components.scripted import time_ago
-from app.pages.connection_desk.dialogs import MAY_NOT, address, consent, reason
-from app.pages.connection_desk.findings import forecast
-from app.pages.connection_desk.state import DeskState
-from app.pages.connection_desk.words import Event
+from app.desk.dialogs import MAY_NOT, address, consent, reason
+from app.desk.findings import forecast
+from app.desk.own_app.state import OwnAppState
+from app.desk.state import DeskState
+from app.desk.words import Event
 from app.pages.integrations.state import IntegrationsState
 from app.pages.integrations.view import Card, Fact, Notice, Rule, Way
 from app.session.state import SessionState
@@ -140,6 +141,17 @@ def _unconnected(item: Card) -> rx.Component:
                 rx.el.div(
                     rx.cond(item.ended_at != "", _reconnect(item, kind="primary")),
                     rx.foreach(item.ways, functools.partial(_way, item)),
+                    class_name="actions",
+                ),
+            ),
+            rx.cond(
+                item.may_use_own_app,
+                rx.el.div(
+                    button(
+                        "Use your own app by consent",
+                        reason=reason(),
+                        on_click=OwnAppState.open_apps(item.provider, IntegrationsState.agent_id),
+                    ),
                     class_name="actions",
                 ),
             ),

@@ -3,9 +3,10 @@
 import reflex as rx
 
 from app.components.elements import banner, bone, button, could_not_load, has_any, loading
+from app.desk.dialogs import desk, said
+from app.desk.findings import finding
+from app.desk.own_app.dialog import own_app_dialog
 from app.layouts.agent import agent_shell
-from app.pages.connection_desk.dialogs import desk, said
-from app.pages.connection_desk.findings import finding
 from app.pages.integrations.components import card
 from app.pages.integrations.state import IntegrationsState
 
@@ -35,6 +36,7 @@ def page() -> rx.Component:
             class_name="padded",
         ),
         desk(),
+        own_app_dialog(),
         tab="Integrations",
     )
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import reflex as rx
 
 from app import routes
-from app.pages.connection_desk.view import Finding
+from app.desk.view import Finding
 from app.pages.integrations.view import Card, build_cards, concerns, needs_of
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from app import routes
-from app.pages.connection_desk.view import (
+from app.desk.view import (
     Address,
     Finding,
     account_of,
@@ -15,7 +15,7 @@ from app.pages.connection_desk.view import (
     finding_of,
     title_of,
 )
-from app.pages.connection_desk.words import Event, ended_by, history, status_chip
+from app.desk.words import Event, ended_by, history, status_chip
 from services.connections import ConnectionView, ProviderCardView, SchemeView, TransitionView
 from services.health import FindingView
 
@@ -91,6 +91,9 @@ class Card:
     is_connected: bool = False
     is_paused: bool = False
     needs_reauth: bool = False
+    provider: str = ""
+    may_use_own_app: bool = False
+    """Whether consent may be asked for an app of the company's own."""
     consent: str = ""
     """Where consent begins again; empty if it was connected by keys."""
     provider_name: str = ""
@@ -234,6 +237,8 @@ def _facts(connection: ConnectionView, numbers: Sequence[str], *, is_phone: bool
     facts: list[Fact] = []
     if bot := connection.settings.get("bot_name"):
         facts.append(Fact(label="Bot user", text=f"@{bot}"))
+    if connection.provider_app_name:
+        facts.append(Fact(label="App", text=f"{connection.provider_app_name}, your own"))
     if is_phone:
         facts.append(Fact(label="Number", text=", ".join(numbers) or "none assigned to this agent"))
     if connection.connected_at:
@@ -253,6 +258,9 @@ def _notices(connection: ConnectionView) -> tuple[Notice, ...]:
     check = connection.last_check
     if check and not check.succeeded:
         return (Notice(kind="broken", text=f"Test failed: {check.summary}", at=check.created_at.isoformat()),)
+    if connection.missing_scopes:
+        names = ", ".join(scope.name for scope in connection.missing_scopes)
+        return (Notice(kind="soon", text=f"Not granted yet: {names}. Reconnect and accept everything it asks."),)
     return ()
 
 
@@ -279,6 +287,8 @@ def _unconnected(provider: ProviderCardView, earlier: Sequence[ConnectionView], 
         notices=(Notice(kind="soon", text=last.last_error),) if last and last.last_error else (),
         empty=tuple(empty),
         ways=_ways(provider, desk.agent_id, is_first_choice=last is None),
+        provider=provider.slug,
+        may_use_own_app=any(scheme.is_oauth for scheme in provider.schemes),
         consent=consent_of(last, [provider]) if last else "",
         provider_name=provider.name,
         ended_by=f"Disconnected by {end.actor_label}, " if end and end.actor_label else "Disconnected ",

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from app.http.api import create_http_app
 from models import Role
 from services.conversations import get_thread, list_conversations
+from services.health import add_notice_target
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.tenants import PERMISSIONS, Actor, bootstrap, create_api_key
@@ -29,6 +30,7 @@ BODIES: dict[str, object] = {
     "update_connection": {"name": "Front desk"},
     "replace_keys": {"values": {}},
     "assign_number": {"agent_id": None},
+    "create_notice_target": {"connection_id": str(new_id()), "channel_id": "C0CREATOR01"},
 }
 OPEN_ROUTES = {
     "/healthz",
@@ -42,6 +44,7 @@ OPEN_ROUTES = {
     "/api/admin/ai-agents/integrations/{provider}/oauth",
     "/api/admin/ai-agents/integrations/{provider}/oauth/callback",
     "/api/admin/ai-agents/integrations/{provider}/keys",
+    "/api/admin/ai-agents/integrations/{provider}/apps",
     "/api/v1/openapi.json",
 }
 
@@ -134,8 +137,10 @@ def _ids_of(line: Line, shop: Shop) -> dict[str, UUID]:
     [conversation] = list_conversations(line.kernel, actor=shop.actor).items
     thread = get_thread(line.kernel, actor=shop.actor, conversation_id=conversation.id)
     [delivery] = list_deliveries(line.kernel, actor=shop.actor, connection_id=shop.twilio.id).items[-1:]
+    target = add_notice_target(line.kernel, actor=shop.actor, connection_id=shop.slack.id, channel_id="C0CREATOR01")
     return {
         "agent_id": shop.agent.id,
+        "target_id": target.id,
         "connection_id": shop.twilio.id,
         "number_id": shop.twilio.numbers[0].id,
         "conversation_id": conversation.id,
@@ -185,6 +190,10 @@ def test_other_tenants_things_do_not_exist(line: Line) -> None:
             f"/connections/{own_ids['connection_id']}/numbers/{own_ids['number_id']}": (
                 "put",
                 {"agent_id": str(other_ids["agent_id"])},
+            ),
+            "/notice-targets": (
+                "post",
+                {"connection_id": str(other_ids["connection_id"]), "channel_id": "C0CREATOR01"},
             ),
         }
         for path, (method, body) in bodies.items():

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from app.pages.connection_desk.view import form_again, form_for
+from app.desk.view import form_again, form_for
 from app.pages.integrations.view import Card, build_cards, needs_of
 from services.connections import (
     CheckView,
@@ -15,6 +15,7 @@ from services.connections import (
     PhoneNumberView,
     ProviderCardView,
     SchemeView,
+    ScopeView,
     TransitionView,
     UsageView,
     WebhookUrlView,
@@ -61,6 +62,9 @@ CONNECTED = ConnectionView(
     status="active",
     auth_scheme="oauth",
     uses_operator_app=True,
+    provider_app_id=None,
+    provider_app_name="",
+    missing_scopes=(),
     external_account_id="T1",
     external_account_name="RAWDOG Team",
     account_noun="workspace",
@@ -190,6 +194,14 @@ def test_forecast_stands_on_the_card_of_its_connection_with_one_repair() -> None
 
 def test_what_a_person_wished_is_no_need() -> None:
     assert needs_of([replace(FINDING, severity="note", code="paused")]) == ()
+
+
+def test_card_names_the_app_of_ones_own_and_what_was_not_granted() -> None:
+    own = replace(
+        CONNECTED, provider_app_name="Bri at Northwind", missing_scopes=(ScopeView(name="im:history", reason="Reads."),)
+    )
+    assert ("App", "Bri at Northwind, your own") in [(fact.label, fact.text) for fact in cards(own)[0].facts]
+    assert "im:history" in cards(own)[0].notices[0].text
 
 
 def test_degraded_card_names_the_cause() -> None:

@@ -4,9 +4,9 @@ import reflex as rx
 
 from app.components.elements import negated
 from app.components.scripted import time_ago
-from app.pages.connection_desk.dialogs import reason
-from app.pages.connection_desk.state import DeskState
-from app.pages.connection_desk.view import Finding
+from app.desk.dialogs import reason
+from app.desk.state import DeskState
+from app.desk.view import Finding
 from app.session.state import SessionState
 
 

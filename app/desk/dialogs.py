@@ -4,9 +4,9 @@ import reflex as rx
 
 from app.components.elements import Flag, Text, banner, button, chip, has_any, link, negated
 from app.components.scripted import connect_form, consent_button, copy_field, modal, time_ago
-from app.pages.connection_desk.state import Choice, DeskState
-from app.pages.connection_desk.view import Address, LogLine, Number
-from app.pages.connection_desk.words import Event
+from app.desk.state import Choice, DeskState
+from app.desk.view import Address, LogLine, Number
+from app.desk.words import Event
 from app.session.state import SessionState
 
 MAY_NOT = "Your role may look at connections, not change them. Ask an owner of your company."

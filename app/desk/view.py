@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from app import routes
 from app.components.words import counted
-from services.connections import ConnectionView, Consequences, ProviderCardView, RevocationView, SchemeView
+from services.connections import ConnectionView, Consequences, FieldView, ProviderCardView, RevocationView, SchemeView
 from services.health import FindingView
 from services.webhooks import DeliveryView
 
@@ -205,7 +205,7 @@ def form_for(provider: ProviderCardView, scheme_id: str, *, agent_id: str) -> Ke
         provider_name=provider.name,
         action=routes.keys_form(provider.slug),
         payload={"scheme_id": scheme.id, **({"agent_id": agent_id} if agent_id else {})},
-        fields=_fields(scheme),
+        fields=fields_of(scheme.fields),
         submit_label="Connect",
         warning="",
     )
@@ -221,7 +221,7 @@ def form_again(connection: ConnectionView, providers: Sequence[ProviderCardView]
         provider_name=connection.provider_name,
         action=routes.keys_form(connection.provider),
         payload={"scheme_id": scheme.id, "connection_id": str(connection.id)},
-        fields=_fields(scheme),
+        fields=fields_of(scheme.fields),
         submit_label="Replace keys",
         warning=f"Only the keys of “{connection.external_account_name}” are accepted. Settings, numbers and history"
         " stay as they are.",
@@ -267,7 +267,8 @@ def _delivery(item: DeliveryView) -> LogLine:
     )
 
 
-def _fields(scheme: SchemeView) -> tuple[FormField, ...]:
+def fields_of(views: Sequence[FieldView]) -> tuple[FormField, ...]:
+    """Return the inputs of a form for keys."""
     return tuple(
         FormField(
             name=field.name,
@@ -277,5 +278,5 @@ def _fields(scheme: SchemeView) -> tuple[FormField, ...]:
             required=field.required,
             secret=field.kind == "secret",
         )
-        for field in scheme.fields
+        for field in views
     )

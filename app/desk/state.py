@@ -8,8 +8,7 @@ import reflex as rx
 from reflex.event import EventCallback, EventSpec
 
 from app import routes
-from app.pages.all_integrations.state import OverviewState
-from app.pages.connection_desk.view import (
+from app.desk.view import (
     NO_FORM,
     NO_ITEM,
     Item,
@@ -22,11 +21,10 @@ from app.pages.connection_desk.view import (
     form_for,
     log_lines,
 )
-from app.pages.connection_desk.words import Event, history
-from app.pages.integrations.state import IntegrationsState
+from app.desk.words import Event, history
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
-from app.session.state import AgentState, SessionState, Steps, complain, parse_id, query_value
+from app.session.state import SessionState, Steps, complain, parse_id, query_value
 from services.agents import list_agents
 from services.connections import (
     ConnectionView,
@@ -48,8 +46,13 @@ from services.webhooks import list_deliveries
 
 EVENTS_SHOWN = 30
 DELIVERIES_SHOWN = 20
-_ANY = "any"
-"""Stands for a row where the page reads everything again anyway."""
+Reading = EventSpec | EventCallback[*tuple[()]]
+_readings: dict[str, tuple[Reading, ...]] = {}
+
+
+def read_again_on(route: str, *readings: Reading) -> None:
+    """Say what a page does to show what has changed; the desk knows no page by itself."""
+    _readings[route] = readings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,11 +356,9 @@ class DeskState(rx.State):
         finally:
             self.busy = ""
 
-    def _show_again(self) -> list[EventSpec | EventCallback[*tuple[()]]]:
+    def _show_again(self) -> list[Reading]:
         """Return what lets the page that is open read again; a live notice may come late, or not at all."""
-        if self.router.route_id == routes.ALL_INTEGRATIONS:
-            return [OverviewState.on_live(_ANY), SessionState.load()]
-        return [IntegrationsState.on_live(_ANY), AgentState.load(), SessionState.load()]
+        return [*_readings.get(self.router.route_id, ()), SessionState.load()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""An app of the company's own at a provider: how to register it, and the choice to connect through it."""

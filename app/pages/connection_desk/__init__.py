@@ -1,1 +1,0 @@
-"""What one does to a connection, in dialogs that every page with connections shares."""

@@ -1,0 +1,1 @@
+"""The company's keys: what seals its secrets, and how a key is replaced."""

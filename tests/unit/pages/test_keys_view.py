@@ -1,0 +1,75 @@
+"""What the page about keys says: the dry run in numbers, and how far a rotation has come."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from app.pages.keys.view import NO_ROTATION, dry_run, key_of, rotation_of, source_words
+from models import DataKeyState, RotationState
+from services.vault import KeyStatusView, KeyView, ProcessView, RotationView
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+KEY = KeyView(
+    id=UUID(int=3),
+    state=DataKeyState.PRIMARY,
+    kek_id="k1",
+    secret_count=4,
+    created_at=NOW,
+    promoted_at=NOW,
+    retired_at=None,
+    destroyed_at=None,
+)
+STATUS = KeyStatusView(
+    keys=(KEY,),
+    secret_count=4,
+    rotation=None,
+    processes=(ProcessView(name="web", ring_version=1, kek_ids=("k1",), seen_at=NOW),),
+    kek_ids=("k1",),
+    kek_source="the file key",
+    is_due=False,
+    can_start=True,
+)
+ROTATION = RotationView(
+    id=UUID(int=4),
+    state=RotationState.PROMOTED,
+    is_under_way=True,
+    words="At work.",
+    rows_total=4,
+    rows_done=1,
+    rows_left=3,
+    waiting_for=(),
+    problem="",
+    can_revert=True,
+    kept_until=None,
+    started_by="Ana",
+    started_at=NOW,
+    updated_at=NOW,
+    finished_at=None,
+)
+
+
+def test_dry_run_counts_secrets_and_names_who_must_see_the_new_key() -> None:
+    said = " ".join(dry_run(STATUS))
+    assert "4 secrets are re-encrypted" in said
+    assert "1 process (web) must have seen it" in said
+    assert "“k1”" in said
+    assert "every process must have seen it" in " ".join(dry_run(replace(STATUS, processes=())))
+
+
+def test_progress_is_what_is_left_of_all() -> None:
+    shown = rotation_of(ROTATION)
+    assert (shown.percent, shown.progress) == (25, "1 of 4 secrets on the key that stays")
+    assert rotation_of(replace(ROTATION, rows_total=0, rows_done=0, rows_left=0)).percent == 100
+    assert rotation_of(None) == NO_ROTATION
+
+
+def test_keys_are_shown_by_their_end_and_their_state() -> None:
+    shown = key_of(KEY)
+    assert (shown.short, shown.chip, shown.secrets) == ("000000000003", "In use", "4 secrets")
+    assert {key_of(replace(KEY, state=state)).chip for state in DataKeyState} >= {"Switched off", "Destroyed"}
+    assert all(key_of(replace(KEY, state=state)).chip != state.value for state in DataKeyState)
+
+
+def test_source_names_the_key_in_front_and_counts_the_older_ones() -> None:
+    assert source_words(STATUS) == "k1, from the file key"
+    assert source_words(replace(STATUS, kek_ids=("k2", "k1"))) == "k2, and 1 older one, from the file key"
