@@ -12,13 +12,14 @@ BEGAN := $(shell date +%s)
 export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test fmt lock clean help
+.PHONY: run test bench fmt lock clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run    start Patchbay here (Ctrl-C stops it)"
 	@echo "make test   check everything"
+	@echo "make bench  measure; see benchmarks/"
 	@echo "make fmt    format the code and mend what can be mended"
 	@echo "make lock   resolve the dependencies anew into the lock files"
 	@echo "make clean  remove what was installed and built; the data in .patchbay stays"
@@ -33,6 +34,9 @@ test: $(VENV)/installed-dev
 	@echo "== imports";  $(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@echo "== browser";  $(BIN)/python -m tests.support.chromium
 	@echo "== tests";    $(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+bench: $(VENV)/installed
+	@$(BIN)/python -m benchmarks.rotation $(BENCH_ARGS)
 
 fmt: $(VENV)/installed-dev
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

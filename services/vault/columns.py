@@ -79,6 +79,7 @@ def take_batch(
     Rows that somebody else is writing are left out: a rotation never waits for a row, so that it cannot be part of a
     deadlock. They come with the next pass.
     """
+    _plan_for_batches(session)
     table = sealed.table
     statement = (
         select(table.c.id, sealed.column)
@@ -99,7 +100,7 @@ def swap_values(
         session: the transaction.
         sealed: which column.
         tenant_id: whose rows.
-        swaps: row id, value before, value after.
+        swaps: row id, value before, value after; in order of the row ids, and at least one.
     """
     table = sealed.table
     given = (
@@ -116,8 +117,19 @@ def swap_values(
         .values({sealed.column.name: given.c.after})
         .where(
             table.c.tenant_id == tenant_id,
+            table.c.id.between(swaps[0][0], swaps[-1][0]),
             table.c.id == given.c.id,
             sealed.column == given.c.before,
         )
     )
     return session.connection().execute(statement).rowcount
+
+
+def _plan_for_batches(session: Session) -> None:
+    """Let the database take each batch along the primary key, whatever it believes about the size of the table.
+
+    Left to statistics that are out of date, it reads and sorts all that is left with every batch, or compares each row
+    of a batch with each.
+    """
+    plans = ("enable_sort", "enable_bitmapscan", "enable_nestloop")
+    session.connection().execute(select(*(func.set_config(plan, "off", True) for plan in plans)))

@@ -175,11 +175,18 @@ class Ingest:
         return passed
 
     def _answer_for_operator(self, address: Address, request: WebhookRequest, module: WebhooksModule) -> Verified:
-        """Answer what the operator's app is sent for nobody: set-up challenges, and accounts disconnected since."""
+        """Answer what an app is sent for nobody: set-up challenges, and accounts disconnected since.
+
+        A challenge is answered unproven, as nothing is stored and nothing told: an app that a tenant registers itself
+        is challenged here before we can know its secret.
+        """
+        handshake = module.handshake(request)
+        if handshake:
+            return Verified(answer=handshake)
         app = find_operator_app(self._kernel.settings, address.provider)
         secrets = operator_secrets(app) if app else {}
         module.authenticate(request, secrets=secrets, now=self._kernel.clock.now())
-        return Verified(answer=module.handshake(request) or module.answer(request))
+        return Verified(answer=module.answer(request))
 
     def _check_content_type(self, address: Address, request: WebhookRequest) -> None:
         allowed = self.kind_of(address).content_types

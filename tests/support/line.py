@@ -21,6 +21,7 @@ from services.connections import (
     check_connection,
     connect_with_keys,
     end_connection,
+    refresh_connection,
 )
 from services.conversations import name_contact
 from services.health import observe, send_notice
@@ -62,6 +63,7 @@ _JOBS: dict[str, Callable[[Kernel, UUID, UUID], object]] = {
     "send_message": lambda kernel, tenant, row: send_message(kernel, tenant_id=tenant, message_id=row),
     "check_connection": lambda kernel, tenant, row: check_connection(kernel, tenant_id=tenant, connection_id=row),
     "end_connection": lambda kernel, tenant, row: end_connection(kernel, tenant_id=tenant, connection_id=row),
+    "refresh_connection": lambda kernel, tenant, row: refresh_connection(kernel, tenant_id=tenant, connection_id=row),
     "observe_health": lambda kernel, tenant, row: observe(kernel, tenant_id=tenant, connection_id=row),
     "send_notice": lambda kernel, tenant, row: send_notice(kernel, tenant_id=tenant, notice_id=row),
     "name_contact": lambda kernel, tenant, row: name_contact(kernel, tenant_id=tenant, contact_id=row),

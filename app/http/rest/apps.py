@@ -20,12 +20,12 @@ _VIEW = needs(Permission.CONNECTIONS_VIEW)
 _EDIT = needs(Permission.CONNECTIONS_EDIT)
 
 
-@router.get("/providers/{provider}/app-guide", openapi_extra=_VIEW)
+@router.get("/provider-apps/guide", openapi_extra=_VIEW)
 def describe_app(
     kernel: KernelDep,
     actor: BearerActor,
-    provider: Slug,
-    name: Word = "Patchbay",
+    provider: Annotated[Slug, Query()],
+    name: Annotated[Word, Query()] = "Patchbay",
     since: Annotated[int, Query(ge=0, le=10_000, description="Manifest version of the app that you have.")] = 0,
 ) -> AppGuideView:
     """Say how to register an app of your own: which address goes where, what it may do and why."""

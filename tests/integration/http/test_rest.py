@@ -110,7 +110,7 @@ def test_connection_names_its_addresses_and_takes_messages(api: TestClient, line
     assert api.post(f"{here}/give-back").json()["state"] == "agent"
     assert api.post(f"{here}/close").json()["state"] == "closed"
 
-    ended = api.post(f"{path}/disconnect").json()
+    ended = api.post(f"{path}/disconnect").json()["connection"]
     assert (ended["status"], ended["webhook_urls"], ended["credential_hints"]) == ("disconnected", [], [])
     assert api.get(here).status_code == 200
 

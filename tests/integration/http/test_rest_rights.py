@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from app.http.api import create_http_app
 from models import Role
+from services.connections import create_app
 from services.conversations import get_thread, list_conversations
 from services.health import add_notice_target
 from services.kernel.ids import new_id
@@ -30,6 +31,8 @@ BODIES: dict[str, object] = {
     "update_connection": {"name": "Front desk"},
     "replace_keys": {"values": {}},
     "assign_number": {"agent_id": None},
+    "create_app": {"provider": "slack", "values": {}},
+    "update_app": {"values": {}},
     "create_notice_target": {"connection_id": str(new_id()), "channel_id": "C0CREATOR01"},
 }
 OPEN_ROUTES = {
@@ -138,8 +141,10 @@ def _ids_of(line: Line, shop: Shop) -> dict[str, UUID]:
     thread = get_thread(line.kernel, actor=shop.actor, conversation_id=conversation.id)
     [delivery] = list_deliveries(line.kernel, actor=shop.actor, connection_id=shop.twilio.id).items[-1:]
     target = add_notice_target(line.kernel, actor=shop.actor, connection_id=shop.slack.id, channel_id="C0CREATOR01")
+    app = create_app(line.kernel, actor=shop.actor, provider="slack", values=_app_keys())
     return {
         "agent_id": shop.agent.id,
+        "app_id": app.id,
         "target_id": target.id,
         "connection_id": shop.twilio.id,
         "number_id": shop.twilio.numbers[0].id,
@@ -200,6 +205,10 @@ def test_other_tenants_things_do_not_exist(line: Line) -> None:
             assert api.request(method, path, json=body, headers=headers).status_code == 404, path
         assert _everything(api, other_key) == before
         assert line.sandbox.ledger().calls == calls
+
+
+def _app_keys() -> dict[str, object]:
+    return {"name": "Ours", "client_id": "1.2", "client_secret": "s" * 32, "signing_secret": "a" * 32}
 
 
 def _slack_keys() -> dict[str, object]:

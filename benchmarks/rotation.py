@@ -1,0 +1,192 @@
+"""How fast secrets are re-encrypted while others open and seal them.
+
+Starts its own servers in a temporary folder, keeps many secrets of one tenant, lets other processes use them as
+webhooks, sends and refreshes do, rotates the data key, and prints rows per second::
+
+    python -m benchmarks.rotation --rows 100000
+
+Ends with exit code 1 if a secret did not open, or if one is left under the old key.
+"""
+
+import argparse
+import multiprocessing
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlmodel import col, select
+
+from models import Connection, ConnectionStatus, Credential, Role, RotationState
+from services import vault
+from services.kernel.ids import new_id
+from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.secret import Secret
+from services.kernel.settings import Settings
+from services.kernel.vault import Place
+from services.kernel.vault import seal as seal_value
+from services.tenants import Actor, bootstrap
+from services.vault import columns, repository
+from services.vault.service import open_key
+from workers.runtime import migration
+from workers.runtime.embedded import embedded_servers
+
+_INSERT_ROWS = 2000
+_USED_ROWS = 500
+_PATIENCE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one process did with the secrets meanwhile."""
+
+    opened: int
+    sealed: int
+    errors: tuple[str, ...]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, and judge."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--rows", type=int, default=100_000, help="secrets to re-encrypt")
+    parser.add_argument("--users", type=int, default=2, help="processes that open and seal meanwhile")
+    arguments = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="patchbay-bench-") as folder, embedded_servers(Path(folder)) as urls:
+        settings = Settings(
+            data_dir=Path(folder),
+            database_url=urls.database_url,
+            database_owner_url=urls.database_owner_url,
+            redis_url=urls.redis_url,
+        )
+        migration.upgrade(settings)
+        kernel = build_kernel(settings)
+        try:
+            return measure(kernel, rows=arguments.rows, users=arguments.users)
+        finally:
+            kernel.close()
+
+
+def measure(kernel: Kernel, *, rows: int, users: int) -> int:
+    """Rotate under load; return the exit code."""
+    result = bootstrap(kernel, email="owner@bench.example", tenant="Bench")
+    actor = Actor(tenant_id=result.tenant_id, kind="system", id=None, label="bench", role=Role.OWNER)
+    in_use = keep_secrets(kernel, actor.tenant_id, rows)
+    uses, seconds = rotate_under_load(kernel, actor, in_use, users=users)
+    with kernel.unit_of_work(actor.tenant_id) as work:
+        counts = columns.count_by_key(work.session, tenant_id=actor.tenant_id)
+        rotation = repository.find_last_rotation(work.session, tenant_id=actor.tenant_id)
+    assert rotation is not None
+    left = counts.get(rotation.old_key_id, 0)
+    errors = [error for use in uses for error in use.errors]
+    opened, sealed = sum(use.opened for use in uses), sum(use.sealed for use in uses)
+    print(f"rotation: {rows / seconds:,.0f} rows/s ({rows:,} secrets in {seconds:.1f} s, state {rotation.state})")
+    print(f"meanwhile: {opened / seconds:,.0f} opened/s, {sealed / seconds:,.0f} sealed/s by {users} processes")
+    print(f"decrypt errors: {len(errors)}; rows on the old key: {left}")
+    for error in errors[:5]:
+        print(f"  {error}", file=sys.stderr)
+    return 1 if errors or left or rotation.state is not RotationState.RETIRED or not opened else 0
+
+
+def rotate_under_load(kernel: Kernel, actor: Actor, in_use: Sequence[UUID], *, users: int) -> tuple[list[Use], float]:
+    """Rotate while other processes use the secrets; return what they did, and how long the rotation took."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, context.Pool(users) as pool:
+        stopping, started = manager.Event(), [manager.Event() for _ in range(users)]
+        uses = [
+            pool.apply_async(use_secrets, (kernel.settings, actor.tenant_id, in_use, event, stopping))
+            for event in started
+        ]
+        for event in started:
+            event.wait(_PATIENCE_SECONDS)
+        began = time.perf_counter()
+        vault.start_rotation(kernel, actor=actor)
+        with kernel.unit_of_work(actor.tenant_id) as work:
+            rotation = repository.find_last_rotation(work.session, tenant_id=actor.tenant_id)
+        assert rotation is not None
+        state = RotationState.ADDED
+        while state is not RotationState.RETIRED and time.perf_counter() - began < _PATIENCE_SECONDS:
+            state = vault.run_rotation(
+                kernel, tenant_id=actor.tenant_id, rotation_id=rotation.id, seconds=_PATIENCE_SECONDS
+            ).state
+        seconds = time.perf_counter() - began
+        stopping.set()
+        return [use.get(_PATIENCE_SECONDS) for use in uses], seconds
+
+
+def use_secrets(settings: Settings, tenant_id: UUID, in_use: Sequence[UUID], started: Event, stopping: Event) -> Use:
+    """Open secrets, one a unit of work as a send does, and now and then replace one as a refresh does."""
+    kernel = build_kernel(settings)
+    opened = sealed = 0
+    errors: list[str] = []
+    started.set()
+    while not stopping.is_set():
+        row_id = random.choice(in_use)
+        try:
+            with kernel.unit_of_work(tenant_id) as work:
+                statement = select(Credential).where(col(Credential.tenant_id) == tenant_id)
+                row = work.session.exec(statement.where(col(Credential.id) == row_id)).one()
+                vault.reveal(work, kernel, table="credential", column="sealed", row_id=row_id, sealed=row.sealed)
+                opened += 1
+                if opened % 20 == 0:
+                    row.sealed = vault.seal(
+                        work,
+                        kernel,
+                        table="credential",
+                        column="sealed",
+                        row_id=row_id,
+                        secret=Secret(f"xoxb-replaced-{opened}"),
+                    )
+                    sealed += 1
+        except Exception as error:
+            errors.append(f"{type(error).__name__}: {error}")
+    kernel.close()
+    return Use(opened, sealed, tuple(errors))
+
+
+def keep_secrets(kernel: Kernel, tenant_id: UUID, rows: int) -> list[UUID]:
+    """Keep that many secrets of one connection; return the ids of some, spread over all, for use."""
+    connection_id, now = new_id(), kernel.clock.now()
+    with kernel.unit_of_work(tenant_id) as work:
+        key_row = repository.find_primary_key(work.session, tenant_id=tenant_id)
+        assert key_row is not None
+        key = open_key(kernel, key_row)
+        work.session.add(
+            Connection(
+                tenant_id=tenant_id,
+                id=connection_id,
+                provider="slack",
+                status=ConnectionStatus.ACTIVE,
+                auth_scheme="keys",
+                created_at=now,
+                updated_at=now,
+            )
+        )
+    ids = [new_id() for _ in range(rows)]
+    for first in range(0, rows, _INSERT_ROWS):
+        values = [
+            {
+                "tenant_id": tenant_id,
+                "id": row_id,
+                "connection_id": connection_id,
+                "name": str(row_id),
+                "sealed": seal_value(
+                    Secret(f"xoxb-{row_id}-{row_id}"), key=key, place=Place(tenant_id, "credential", "sealed", row_id)
+                ),
+                "hint": "",
+                "updated_at": now,
+            }
+            for row_id in ids[first : first + _INSERT_ROWS]
+        ]
+        with kernel.unit_of_work(tenant_id) as work:
+            work.session.connection().execute(insert(Credential), values)
+    return ids[:: max(1, rows // _USED_ROWS)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
