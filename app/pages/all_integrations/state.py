@@ -70,7 +70,9 @@ class OverviewState(rx.State):
     @guarded(Permission.CONNECTIONS_VIEW)
     async def load(self) -> None:
         """Read what the address asks for; say how a walk to a consent page ended."""
-        self.filters = {name: query_value(self, name)[:200] for name in FILTERS}
+        # A walk that ended here names its provider too, and means nothing to be filtered.
+        is_walk = bool(query_value(self, "refused"))
+        self.filters = {name: "" if is_walk else query_value(self, name)[:200] for name in FILTERS}
         self.is_filtered = any(self.filters.values())
         self.wrong_field = self.wrong_text = self.busy = ""
         try:

@@ -374,7 +374,7 @@ def test_a_bad_ending_stores_and_reflects_nothing(walk: Walk, name: str, caplog:
     assert count_rows(walk.kernel, "credential") == count_rows(walk.kernel, "connection") == 0
     parts = urlsplit(location)
     assert (parts.scheme, parts.netloc) == ("", "")
-    assert location.startswith(("/admin/ai-team/", "/login/"))
+    assert location.startswith(("/admin/ai-team/", "/admin/integrations/", "/login/"))
     if location != "/login/":
         query = parse_qs(parts.query)
         assert all(UUID(attempt) for attempt in query.pop("attempt", []))
@@ -402,7 +402,7 @@ def test_a_bad_ending_in_a_window_stores_and_reflects_nothing(
     assert [outcome["code"] for outcome in refused_endings(kernel)[walk.endings_before :]] == [code]
     assert count_rows(kernel, "credential") == count_rows(kernel, "connection") == 0
     if answer.status_code == 303:  # nobody is signed in, or the walk is not theirs: nothing says that it had a window
-        assert answer.headers["location"].startswith(("/admin/ai-team/", "/login/"))
+        assert answer.headers["location"].startswith(("/admin/ai-team/", "/admin/integrations/", "/login/"))
         assert answer.content == b""
     else:
         assert answer.status_code == 200 and "location" not in answer.headers
@@ -423,7 +423,7 @@ def test_a_bad_ending_uses_the_attempt_up(walk: Walk, name: str) -> None:
 
 def test_another_tenant_learns_nothing_about_the_attempt(walk: Walk) -> None:
     walk.browser = walk.stranger
-    assert walk.come_back().headers["location"] == "/admin/ai-team/?refused=other_tenant&provider=slack"
+    assert walk.come_back().headers["location"] == "/admin/integrations/?refused=other_tenant&provider=slack"
     assert audit_actions(walk.kernel, walk.stranger.actor) == []
     [outcome] = refused_endings(walk.kernel)[walk.endings_before :]
     assert outcome["actor"] == "OAuth callback"
