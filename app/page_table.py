@@ -31,12 +31,16 @@ from app.pages.traces.state import TraceState
 from app.session.guard import Guard
 from app.session.state import AgentState, SessionState
 
+_AGENT_PAGES = (routes.AGENT, routes.AGENT_PLAYBOOK, routes.AGENT_INTEGRATIONS)
+_ALL_PAGES = (*_AGENT_PAGES, routes.AGENT_CONVERSATIONS, routes.TEAM, routes.ALL_INTEGRATIONS, routes.CATALOGUE)
 WATCHES: Sequence[Watch] = (
     Watch(topic="conversation", route=routes.AGENT_CONVERSATIONS, handler=ConversationsState.on_live),
     Watch(topic="conversation", route=routes.TRACE, handler=TraceState.on_live),
     Watch(topic="delivery", route=routes.TRACE, handler=TraceState.on_live),
     Watch(topic="connection", route=routes.AGENT_INTEGRATIONS, handler=IntegrationsState.on_live),
     Watch(topic="connection", route=routes.ALL_INTEGRATIONS, handler=OverviewState.on_live),
+    *(Watch(topic="connection", route=route, handler=AgentState.on_live) for route in _AGENT_PAGES),
+    *(Watch(topic="connection", route=route, handler=SessionState.on_live) for route in _ALL_PAGES),
     Watch(topic="connection", route=routes.CATALOGUE, handler=CatalogueState.on_live),
 )
 """Which pages read again when something changes."""

@@ -77,7 +77,9 @@ def measure(kernel: Kernel, *, rows: int, users: int) -> int:
     result = bootstrap(kernel, email="owner@bench.example", tenant="Bench")
     actor = Actor(tenant_id=result.tenant_id, kind="system", id=None, label="bench", role=Role.OWNER)
     in_use = keep_secrets(kernel, actor.tenant_id, rows)
+    cpu_began = time.process_time()
     uses, seconds = rotate_under_load(kernel, actor, in_use, users=users)
+    cpu_seconds = time.process_time() - cpu_began
     with kernel.unit_of_work(actor.tenant_id) as work:
         counts = columns.count_by_key(work.session, tenant_id=actor.tenant_id)
         rotation = repository.find_last_rotation(work.session, tenant_id=actor.tenant_id)
@@ -86,6 +88,7 @@ def measure(kernel: Kernel, *, rows: int, users: int) -> int:
     errors = [error for use in uses for error in use.errors]
     opened, sealed = sum(use.opened for use in uses), sum(use.sealed for use in uses)
     print(f"rotation: {rows / seconds:,.0f} rows/s ({rows:,} secrets in {seconds:.1f} s, state {rotation.state})")
+    print(f"this process: {cpu_seconds:.1f} s of CPU, {rows / cpu_seconds:,.0f} rows per second of it")
     print(f"meanwhile: {opened / seconds:,.0f} opened/s, {sealed / seconds:,.0f} sealed/s by {users} processes")
     print(f"decrypt errors: {len(errors)}; rows on the old key: {left}")
     for error in errors[:5]:

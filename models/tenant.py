@@ -25,6 +25,10 @@ class Tenant(Base, table=True):
     id: UUID = Field(primary_key=True)
     name: str
     created_at: datetime = Field(sa_column=time_column("created_at"))
+    deletion_started_at: datetime | None = Field(
+        default=None, sa_column=time_column("deletion_started_at", nullable=True)
+    )
+    """From then on nobody belongs to it any more, and what is left of it is being deleted."""
 
 
 class User(Base, table=True):

@@ -1,17 +1,19 @@
 // The way to a provider's consent page: a window of its own, or this tab where the browser blocks windows. The last
 // page of the walk says on a channel of our origin how it ended; every other ending is told apart here.
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { useNavigate } from "react-router";
 
 const CHANNEL = "patchbay.oauth";
 const LOOK_MS = 400;
 const GRACE_MS = 1200;
 
+// The card with the button may be gone before the window has told us, as it shows the new connection: so the walk
+// belongs to the page, not to the button. One at a time.
+let stop = () => {};
+
 export function ConsentButton({ href, label, provider, className = "btn", disabled = false, title = "" }) {
   const navigate = useNavigate();
   const [said, setSaid] = useState("");
-  const stop = useRef(() => {});
-  useEffect(() => () => stop.current(), []);
 
   const open = (event) => {
     if (disabled || event.ctrlKey || event.metaKey || event.shiftKey) {
@@ -19,7 +21,8 @@ export function ConsentButton({ href, label, provider, className = "btn", disabl
       return;
     }
     event.preventDefault();
-    stop.current();
+    stop();
+    const began = window.location.pathname;
     const opened = window.open(`${href}&popup=1`, "_blank", "popup,width=660,height=780");
     if (!opened) {
       setSaid("blocked");
@@ -31,11 +34,12 @@ export function ConsentButton({ href, label, provider, className = "btn", disabl
     const finish = (result) => {
       if (over || result?.type !== CHANNEL || typeof result.page !== "string") return;
       over = true;
-      stop.current();
+      stop();
       setSaid("");
+      if (window.location.pathname !== began) return;
       // The code stays in the address, so that a reload says the same; the page turns it into a sentence.
       const query = result.page.includes("?") ? result.page.slice(result.page.indexOf("?")) : "";
-      navigate(window.location.pathname + query, { replace: true });
+      navigate(began + query, { replace: true });
     };
     const channel = new BroadcastChannel(CHANNEL);
     channel.onmessage = (message) => finish(message.data);
@@ -52,11 +56,11 @@ export function ConsentButton({ href, label, provider, className = "btn", disabl
         setSaid("closed");
       }
     }, LOOK_MS);
-    stop.current = () => {
+    stop = () => {
       clearInterval(look);
       window.removeEventListener("message", onMessage);
       channel.close();
-      stop.current = () => {};
+      stop = () => {};
     };
   };
 

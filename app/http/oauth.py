@@ -125,7 +125,7 @@ def _way_back(outcome: OAuthOutcome, slug: str) -> str:
 
 
 def _page(agent_id: UUID | None, result: Mapping[str, str]) -> str:
-    path = f"/admin/ai-team/{agent_id}/integrations/" if agent_id else "/admin/ai-team/"
+    path = f"/admin/ai-team/{agent_id}/integrations/" if agent_id else "/admin/integrations/"
     return f"{path}?{urlencode(result)}"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from app import routes
-from app.components.elements import bone, chip, could_not_load, link, loading, nothing
+from app.components.elements import banner, bone, chip, could_not_load, link, loading, nothing
 from app.components.scripted import time_ago
 from app.layouts.shell import Crumb, shell
 from app.session.state import AgentState
@@ -35,7 +35,7 @@ def agent_shell(*content: Any, tab: str, compact: bool = False) -> rx.Component:
                     *(
                         (rx.el.h1(AgentState.name, ": ", tab.lower(), class_name="sr-only"),)
                         if compact
-                        else (_head(), _tabs(tab))
+                        else (_head(), _tabs(tab), _alarm(tab))
                     ),
                     *content,
                 ),
@@ -98,6 +98,25 @@ def _tabs(current: str) -> rx.Component:
         ),
         class_name="tabs",
         custom_attrs={"aria-label": "Agent"},
+    )
+
+
+def _alarm(tab: str) -> rx.Component:
+    """Say on each of the agent's pages that one of its connections is broken, or about to break."""
+    return rx.cond(
+        AgentState.alarm != "",
+        rx.el.div(
+            banner(
+                AgentState.alarm_kind,
+                rx.el.span(AgentState.alarm),
+                *(
+                    ()
+                    if tab == "Integrations"
+                    else (link("Repair", to=f"{routes.TEAM}/{AgentState.id}/integrations", class_name="link"),)
+                ),
+            ),
+            class_name="alarm",
+        ),
     )
 
 

@@ -82,7 +82,10 @@ def _sidebar(current: str) -> rx.Component:
                         SessionState.trouble_count > 0,
                         rx.el.span(
                             SessionState.trouble_count,
-                            rx.el.span(" need you", class_name="sr-only"),
+                            rx.el.span(
+                                rx.cond(SessionState.trouble_count == 1, " needs you", " need you"),
+                                class_name="sr-only",
+                            ),
                             class_name="count hot",
                         ),
                     ),

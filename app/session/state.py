@@ -1,6 +1,6 @@
 """What every page needs to know: whose house this is, who is here, and what they may do."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import cast
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.tabs import TABS
 from services.agents import AgentView, get_agent
-from services.health import summarise
+from services.health import FindingView, list_findings, summarise
 from services.kernel.errors import InvalidInput, NotFound, PatchbayError
 from services.tenants import Permission, get_tenant
 
@@ -70,6 +70,14 @@ class SessionState(rx.State):
     may_edit_keys: bool = False
 
     @rx.event
+    @guarded(Permission.CONNECTIONS_VIEW)
+    async def on_live(self, row_id: str) -> None:
+        """Count again what needs a person: a connection of the tenant has changed."""
+        if self.is_loaded and row_id:
+            health = await in_thread(summarise, get_kernel(), actor=current_actor())
+            self.trouble_count = health.errors + health.warnings
+
+    @rx.event
     @guarded(Permission.AGENTS_VIEW)
     async def load(self) -> None:
         """Read the tenant and the actor, and join the tenant's live updates."""
@@ -101,6 +109,9 @@ class AgentState(rx.State):
     status: str = ""
     connection_count: int = 0
     last_answer_at: str = ""
+    alarm: str = ""
+    """The worst thing that is wrong with one of its connections, or about to be."""
+    alarm_kind: str = ""
     phase: str = "loading"
     """``loading``, ``ready``, ``missing`` or ``failed``."""
     trouble: str = ""
@@ -109,14 +120,30 @@ class AgentState(rx.State):
     @guarded(Permission.AGENTS_VIEW)
     async def load(self) -> None:
         """Read the agent named in the address."""
+        actor = current_actor()
         try:
-            agent = await in_thread(get_agent, get_kernel(), actor=current_actor(), agent_id=route_id(self, "agent_id"))
+            agent = await in_thread(get_agent, get_kernel(), actor=actor, agent_id=route_id(self, "agent_id"))
+            findings = await in_thread(list_findings, get_kernel(), actor=actor, agent_id=agent.id)
         except NotFound:
             self._forget("missing", "")
         except (PatchbayError, InvalidInput) as error:
             self._forget("failed", error.message)
         else:
             self._show(agent)
+            self.alarm_kind, self.alarm = _alarm(findings)
+
+    @rx.event
+    @guarded(Permission.AGENTS_VIEW)
+    async def on_live(self, row_id: str) -> None:
+        """Look at the agent's connections again: one of the tenant's has changed."""
+        if self.phase != "ready" or not row_id:
+            return
+        try:
+            findings = await in_thread(list_findings, get_kernel(), actor=current_actor(), agent_id=parse_id(self.id))
+        except PatchbayError as error:
+            self._forget("failed", error.message)
+        else:
+            self.alarm_kind, self.alarm = _alarm(findings)
 
     def _show(self, agent: AgentView) -> None:
         self.id = str(agent.id)
@@ -130,5 +157,15 @@ class AgentState(rx.State):
 
     def _forget(self, phase: str, trouble: str) -> None:
         self.id = self.name = self.initial = self.purpose = self.status = self.last_answer_at = ""
+        self.alarm = self.alarm_kind = ""
         self.connection_count = 0
         self.phase, self.trouble = phase, trouble
+
+
+def _alarm(findings: Sequence[FindingView]) -> tuple[str, str]:
+    """Return colour and words of what is worst; both empty if nothing is broken or about to be."""
+    bad = [finding for finding in findings if finding.severity != "note"]
+    if not bad:
+        return "", ""
+    more = f" And {len(bad) - 1} more." if len(bad) > 1 else ""
+    return ("broken" if bad[0].severity == "error" else "soon"), f"{bad[0].what} {bad[0].stops}{more}"

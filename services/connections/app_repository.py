@@ -56,12 +56,18 @@ def count_uses(session: Session, *, tenant_id: UUID) -> dict[UUID, int]:
 
 
 def detach_app(session: Session, *, tenant_id: UUID, app_id: UUID) -> None:
-    """Let go of an app wherever only history remembers it: disconnected connections, and attempts."""
-    for table in (Connection, OAuthAttempt):
-        rows = session.exec(
-            select(table).where(col(table.tenant_id) == tenant_id, col(table.provider_app_id) == app_id)
-        ).all()
-        for row in rows:
-            row.provider_app_id = None
-            session.add(row)
+    """Let go of an app: disconnected connections keep their history without it, walks that ask for it end nowhere."""
+    ended = session.exec(
+        select(Connection).where(col(Connection.tenant_id) == tenant_id, col(Connection.provider_app_id) == app_id)
+    ).all()
+    for connection in ended:
+        connection.provider_app_id = None
+        session.add(connection)
+    walks = session.exec(
+        select(OAuthAttempt).where(
+            col(OAuthAttempt.tenant_id) == tenant_id, col(OAuthAttempt.provider_app_id) == app_id
+        )
+    ).all()
+    for walk in walks:
+        session.delete(walk)
     session.flush()

@@ -67,6 +67,8 @@ def test_connection(kernel: Kernel, *, actor: Actor, connection_id: UUID) -> Che
     result = _prove(kernel, connection)
     with kernel.unit_of_work(actor.tenant_id) as work:
         check = _settle(kernel, work, connection_id, check_id=check_id, result=result)
+        if check is None:
+            raise NotFound("The connection was deleted in the meantime.", code="unknown_connection")
         audit.record(
             work,
             actor=actor,
@@ -99,7 +101,8 @@ def check_connection(kernel: Kernel, *, tenant_id: UUID, connection_id: UUID) ->
             check_repository.delete_old_checks(
                 work.session, tenant_id=tenant_id, connection_id=connection_id, before=oldest
             )
-        _log.info("connections.check.ended", provider=connection.provider, succeeded=check.succeeded, cause=check.cause)
+        if check:
+            _log.info("connections.check.ended", provider=connection.provider, ok=check.succeeded, cause=check.cause)
 
 
 def _require_rest(kernel: Kernel, work: UnitOfWork, connection: Connection) -> None:
@@ -185,15 +188,19 @@ def _refusal(connection: Connection, account: ExternalAccount) -> PatchbayError 
 
 def _settle(
     kernel: Kernel, work: UnitOfWork, connection_id: UUID, *, check_id: UUID, result: _Result
-) -> ConnectionCheck:
-    """Write a result down, and let it change the connection's status, unless it was disconnected meanwhile."""
+) -> ConnectionCheck | None:
+    """Write a result down, and let it change the connection's status, unless it was disconnected meanwhile.
+
+    Returns:
+        The check; None if the connection was deleted meanwhile.
+    """
     now = kernel.clock.now()
     connection = repository.find_connection(
         work.session, tenant_id=work.tenant_id, connection_id=connection_id, for_update=True
     )
     check = check_repository.find_check(work.session, tenant_id=work.tenant_id, check_id=check_id)
     if connection is None or check is None:
-        raise NotFound("The connection was deleted in the meantime.", code="unknown_connection")
+        return None
     check.succeeded = result.error is None
     check.cause = cause_of(result.error) if result.error else CauseClass.NONE
     check.summary = result.summary

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from models import CauseClass, Connection, ConnectionStatus
 from services.connections import repository
 from services.connections.causes import cause_of
+from services.connections.clients import can_be_renewed
 from services.connections.ending import end
 from services.connections.life import change_status
 from services.kernel.db import UnitOfWork
@@ -17,6 +18,8 @@ from services.tenants import system_actor
 
 _EVENT_STEP = timedelta(seconds=1)
 """How exactly the last event's time is kept; finer would make a burst queue up for one row."""
+TOKEN_EXPIRED = "token_expired"
+"""Code of a refusal that says that the token has had its time, not that it was taken back."""
 _PATIENCE = 2
 """How many calls in a row fail, for a cause that may pass, before the connection counts as degraded."""
 
@@ -28,7 +31,8 @@ def note_failure(
 
     A refused credential makes the connection ``needs_reauth`` at once, a missing right ``degraded`` at once, a
     provider that is away or asks us to slow down ``degraded`` when it happens twice in a row. Whatever else is refused
-    says something about the connection only if it refused a check; it is counted and shown otherwise.
+    says something about the connection only if it refused a check; it is counted and shown otherwise. A token that the
+    provider calls expired before our clock does is renewed, if that can be done: nobody is asked for that.
 
     Args:
         work: the unit of work that records the failure.
@@ -47,6 +51,11 @@ def note_failure(
     )
     work.notify("connection", connection.id)
     row = repository.find_connection(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
+    if row and error.code == TOKEN_EXPIRED and can_be_renewed(row):
+        row.refresh_due_at = now
+        work.session.add(row)
+        work.wake("refresh_connection", row.id)
+        return cause
     to = _status_after(row, cause, failures=count) if row and tells else None
     if row and to:
         actor = system_actor(work.tenant_id, registry.get_manifest(row.provider).name)

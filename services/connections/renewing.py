@@ -185,7 +185,7 @@ def _settle_failure(kernel: Kernel, claim: Claim, error: PatchbayError) -> None:
                 connection.lease_token = claim.lease_token
         work.session.add(connection)
         work.session.flush()
-        note_failure(work, connection, error, now=now)
+        note_failure(work, connection, error, now=now, is_check=True)
         is_over = isinstance(error, NeedsReauth) or not is_usable(connection, now=now)
     if is_over:
         raise error

@@ -267,4 +267,4 @@ def _place_context(place: Place, key_id: UUID) -> bytes:
 
 def _length_prefixed(*parts: bytes) -> bytes:
     """Join parts so that no two lists of parts give the same bytes."""
-    return b"".join(len(part).to_bytes(4) + part for part in parts)
+    return b"".join([len(part).to_bytes(4) + part for part in parts])

@@ -3,6 +3,7 @@
 from services.tenants.actor import PERMISSIONS, Actor, Permission, require, system_actor
 from services.tenants.api_keys import authenticate_api_key, create_api_key
 from services.tenants.cookie import read_session_token, session_cookie_name
+from services.tenants.ending import TenantDeleted, delete_tenant, finish_deletion
 from services.tenants.limits import SignInLimiter
 from services.tenants.service import get_tenant
 from services.tenants.sessions import (
@@ -25,13 +26,16 @@ __all__ = [
     "SetupForm",
     "SignInLimiter",
     "SignedIn",
+    "TenantDeleted",
     "TenantView",
     "authenticate_api_key",
     "bootstrap",
     "create_api_key",
     "create_setup_link",
     "create_sign_in_link",
+    "delete_tenant",
     "find_actor_by_session",
+    "finish_deletion",
     "get_tenant",
     "is_set_up",
     "is_setup_link_usable",

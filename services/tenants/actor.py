@@ -67,7 +67,7 @@ _NEEDED: Mapping[Permission, str] = MappingProxyType(
         Permission.DELIVERIES_REPLAY: "replay deliveries",
         Permission.TRACES_VIEW: "see traces",
         Permission.AUDIT_VIEW: "read the audit log",
-        Permission.KEYS_EDIT: "create and revoke API keys",
+        Permission.KEYS_EDIT: "manage keys",
         Permission.MEMBERS_EDIT: "change who belongs to the company",
     }
 )

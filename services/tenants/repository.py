@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, text, update
+from sqlalchemy import delete, exists, func, text, update
 from sqlmodel import Session, col, select
 
 from models import (
     Agent,
     ApiKey,
+    AuditEntry,
     Connection,
     ConnectionStatus,
     Conversation,
@@ -21,9 +22,11 @@ from models import (
     Tenant,
     User,
     WebSession,
+    metadata,
 )
 
 _SETUP_LOCK = 0x7061746368  # any fixed number; it spells "patch"
+_DELETED_ROWS = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,3 +208,39 @@ def add_owner(session: Session, *, tenant_id: UUID, user: User, membership_id: U
     session.add(membership)
     session.flush()
     return membership
+
+
+def list_deletions(session: Session, *, limit: int) -> list[tuple[UUID, UUID]]:
+    """Return (id, id) of tenants whose deletion was begun; runs unscoped."""
+    statement = select(col(Tenant.id)).where(col(Tenant.deletion_started_at).is_not(None)).limit(limit)
+    return [(tenant_id, tenant_id) for tenant_id in session.exec(statement)]
+
+
+def remove_people(session: Session, *, tenant_id: UUID) -> None:
+    """Let nobody and no key in any more; people who belong to no other tenant are forgotten. Runs unscoped."""
+    people = list(session.exec(select(Membership.user_id).where(col(Membership.tenant_id) == tenant_id)))
+    connection = session.connection()
+    for table in (WebSession, ApiKey, Membership):
+        connection.execute(delete(table).where(col(table.tenant_id) == tenant_id))
+    elsewhere = exists().where(col(Membership.user_id) == col(User.id))
+    connection.execute(delete(User).where(col(User.id).in_(people), ~elsewhere))
+
+
+def delete_rows(session: Session, *, tenant_id: UUID) -> bool:
+    """Delete some of a tenant's rows, children before parents; return whether there were any.
+
+    The audit log is left: nothing but the end of the tenant itself may take rows from it.
+    """
+    for table in reversed(metadata.sorted_tables):
+        if table.name == AuditEntry.__tablename__ or "tenant_id" not in table.primary_key.columns:
+            continue
+        some = select(table.c.id).where(table.c.tenant_id == tenant_id).limit(_DELETED_ROWS)
+        statement = delete(table).where(table.c.tenant_id == tenant_id, table.c.id.in_(some))
+        if session.connection().execute(statement).rowcount:
+            return True
+    return False
+
+
+def delete_tenant(session: Session, tenant_id: UUID) -> None:
+    """Delete a tenant and whatever still refers to it."""
+    session.connection().execute(delete(Tenant).where(col(Tenant.id) == tenant_id))

@@ -3,8 +3,8 @@
 from services.vault.holders import Heartbeat
 from services.vault.owners import destroy_retired_keys, list_key_status, revert_rotation, start_rotation
 from services.vault.ring import hold_keys, list_processes, list_tenant_names, require_usable_keys, rewrap_keys
-from services.vault.rotation import Progress, resume_rotation, run_rotation
-from services.vault.service import create_data_key, reveal, seal
+from services.vault.service import create_data_key, destroy_all_keys, reveal, seal
+from services.vault.steps import Progress, resume_rotation, run_rotation
 from services.vault.views import KeyStatusView, KeyView, ProcessView, RewrapView, RotationView
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "RewrapView",
     "RotationView",
     "create_data_key",
+    "destroy_all_keys",
     "destroy_retired_keys",
     "hold_keys",
     "list_key_status",

@@ -93,6 +93,15 @@ def open_key(kernel: Kernel, row: DataKeyRow) -> DataKey:
     return DataKey(row.id, kernel.kek.unwrap(row.wrapped, tenant_id=row.tenant_id, key_id=row.id, kek_id=row.kek_id))
 
 
+def destroy_all_keys(work: UnitOfWork, kernel: Kernel) -> int:
+    """Destroy every data key of the tenant, for good: none of its secrets can be read again.
+
+    Returns:
+        How many keys there were.
+    """
+    return repository.destroy_keys(work.session, tenant_id=work.tenant_id, now=kernel.clock.now())
+
+
 def _find_key(work: UnitOfWork, sealed: bytes) -> DataKeyRow:
     row = repository.find_key(work.session, tenant_id=work.tenant_id, key_id=vault.sealed_key_id(sealed))
     if row is None:

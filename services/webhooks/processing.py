@@ -119,8 +119,8 @@ def _apply(scene: _Scene, event: InboundEvent) -> _Effect:
 
 
 def _message_received(scene: _Scene, event: MessageReceived) -> _Effect:
-    if scene.connection.status is ConnectionStatus.PAUSED:
-        return _Effect("The connection is paused", changed=False)
+    if scene.connection.status in (ConnectionStatus.PAUSED, ConnectionStatus.DISCONNECTED):
+        return _Effect(f"The connection is {scene.connection.status.value}", changed=False)
     if not event.addressed:
         return _Effect(f"{event.why}: not addressed to the agent", changed=False)
     route = route_message(scene.work, scene.connection, event)

@@ -2,9 +2,13 @@
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from models import WebhookRefusal
@@ -33,20 +37,26 @@ class RefusalCounter:
         now = self._kernel.clock.now()
         hour = now.replace(minute=0, second=0, microsecond=0)
         for (tenant_id, connection_id, reason), count in counts.items():
-            with self._kernel.unit_of_work(tenant_id) as work:
-                statement = insert(WebhookRefusal).values(
-                    tenant_id=tenant_id,
-                    id=new_id(),
-                    connection_id=connection_id,
-                    reason=reason,
-                    hour=hour,
-                    count=count,
-                    last_at=now,
+            row = {
+                "tenant_id": tenant_id,
+                "id": new_id(),
+                "connection_id": connection_id,
+                "reason": reason,
+                "hour": hour,
+                "count": count,
+                "last_at": now,
+            }
+            with suppress(IntegrityError):  # the connection was deleted meanwhile; nobody is left to be told
+                self._add(row)
+
+    def _add(self, row: Mapping[str, Any]) -> None:
+        with self._kernel.unit_of_work(row["tenant_id"]) as work:
+            work.session.exec(
+                insert(WebhookRefusal)
+                .values(row)
+                .on_conflict_do_update(
+                    index_elements=["tenant_id", "connection_id", "reason", "hour"],
+                    set_={"count": col(WebhookRefusal.count) + row["count"], "last_at": row["last_at"]},
                 )
-                work.session.exec(
-                    statement.on_conflict_do_update(
-                        index_elements=["tenant_id", "connection_id", "reason", "hour"],
-                        set_={"count": col(WebhookRefusal.count) + count, "last_at": now},
-                    )
-                )
-                work.notify("connection", connection_id)
+            )
+            work.notify("connection", row["connection_id"])

@@ -13,6 +13,7 @@ from services.kernel.db import Wake
 from services.kernel.kernel import Kernel
 from services.kernel.leases import is_due, is_free
 from services.sending.repository import UNSENT
+from services.tenants.repository import list_deletions
 from services.turns.repository import OPEN as OPEN_TURNS
 from services.vault.repository import list_due_rotations
 from services.webhooks.repository import OPEN as OPEN_DELIVERIES
@@ -111,6 +112,10 @@ def _due_notices(session: Session) -> Sequence[tuple[UUID, UUID]]:
     return list_due_notices(session, limit=BATCH)
 
 
+def _due_deletions(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return list_deletions(session, limit=BATCH)
+
+
 _DUE: dict[str, Callable[[Session], Sequence[tuple[UUID, UUID]]]] = {
     "process_delivery": _due_deliveries,
     "run_turn": _due_turns,
@@ -119,6 +124,7 @@ _DUE: dict[str, Callable[[Session], Sequence[tuple[UUID, UUID]]]] = {
     "end_connection": _due_endings,
     "refresh_connection": _due_refreshes,
     "rotate_keys": _due_rotations,
+    "delete_tenant": _due_deletions,
     "observe_health": _due_observations,
     "send_notice": _due_notices,
 }

@@ -165,8 +165,11 @@ def test_forecast_on_the_companys_page_is_repaired_by_its_one_button(desk: Desk)
     desk.connect_slack()
     desk.product.sandbox.slack_control("revoke", team="T0NORTHWIND")
     page = desk.page
-    expect(desk.card("Slack").get_by_text("Reconnect needed")).to_be_visible()
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Integrations 1 need you").click()
+    expect(desk.card("Slack").get_by_text("Disconnected by Slack")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Slack ended our access")).to_be_visible()
+    page.get_by_role("navigation", name="Main").get_by_role(
+        "link", name=re.compile(r"Integrations\s*1\s*needs you")
+    ).click()
     needs = page.get_by_role("region", name="Needs you")
     needs.get_by_role("button", name=re.compile("^Connect again")).click()
     dialog = page.get_by_role("dialog", name="Reconnect Slack")
@@ -216,3 +219,21 @@ def test_owner_rotates_the_key_after_a_dry_run_and_takes_it_back(desk: Desk) -> 
     page.get_by_role("button", name="Take it back…").click()
     page.get_by_role("dialog").get_by_role("button", name="Take it back").click()
     expect(latest.get_by_text("the old key is in use")).to_be_visible(timeout=90_000)
+
+
+def test_owners_say_where_they_are_told_and_see_a_test_arrive(desk: Desk) -> None:
+    desk.connect_slack()
+    page = desk.page
+    page.goto(f"{desk.product.address}/admin/integrations/")
+    form = page.get_by_role("form", name="Add a place where owners are told")
+    form.get_by_role("button", name="Tell owners there").click()
+    expect(form.get_by_role("alert").filter(has_text="Paste the id")).to_be_visible()
+    form.get_by_label("Channel, person or number").fill("C0GENERAL01")
+    form.get_by_label("What you call it").fill("#general")
+    form.get_by_role("button", name="Tell owners there").click()
+    place = page.get_by_role("list", name="Places where owners are told").get_by_role("listitem")
+    expect(place).to_contain_text("#general")
+    place.get_by_role("button", name="Send a test notice").click()
+    expect(page.get_by_text("Sent to #general.")).to_be_visible()
+    place.get_by_role("button", name="Remove #general").click()
+    expect(page.get_by_text("Nobody is told yet")).to_be_visible()

@@ -29,8 +29,9 @@ from services.kernel.db import Wake
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
 from services.sending import send_message
-from services.tenants import Actor, authenticate_api_key, bootstrap
+from services.tenants import Actor, authenticate_api_key, bootstrap, finish_deletion
 from services.turns import run_turns
+from services.vault import resume_rotation
 from services.webhooks import process_delivery
 from services.webhooks.sweep import run as sweep
 from tests.support.sandbox import SandboxClient, running_sandbox
@@ -66,6 +67,8 @@ _JOBS: dict[str, Callable[[Kernel, UUID, UUID], object]] = {
     "refresh_connection": lambda kernel, tenant, row: refresh_connection(kernel, tenant_id=tenant, connection_id=row),
     "observe_health": lambda kernel, tenant, row: observe(kernel, tenant_id=tenant, connection_id=row),
     "send_notice": lambda kernel, tenant, row: send_notice(kernel, tenant_id=tenant, notice_id=row),
+    "rotate_keys": lambda kernel, tenant, row: resume_rotation(kernel, tenant_id=tenant, rotation_id=row),
+    "delete_tenant": lambda kernel, tenant, _row: finish_deletion(kernel, tenant_id=tenant),
     "name_contact": lambda kernel, tenant, row: name_contact(kernel, tenant_id=tenant, contact_id=row),
 }
 

@@ -127,7 +127,7 @@ def _filters() -> rx.Component:
                 ),
                 rx.el.button("Search", type="submit", class_name="btn"),
                 on_submit=OverviewState.search,
-                class_name="copy",
+                class_name="search-form",
                 role="search",
             ),
             class_name="filter-row",

@@ -70,14 +70,13 @@ class OverviewState(rx.State):
     @guarded(Permission.CONNECTIONS_VIEW)
     async def load(self) -> None:
         """Read what the address asks for; say how a walk to a consent page ended."""
-        self.filters = {name: query_value(self, name)[:200] for name in FILTERS}
+        # A walk that ended here names its provider too, and means nothing to be filtered.
+        is_walk = bool(query_value(self, "refused"))
+        self.filters = {name: "" if is_walk else query_value(self, name)[:200] for name in FILTERS}
         self.is_filtered = any(self.filters.values())
         self.wrong_field = self.wrong_text = self.busy = ""
         try:
             await self._read()
-            self.banner_kind, self.banner_text = await in_thread(
-                read_outcome, get_kernel(), current_actor(), self.router.url.query_parameters
-            )
         except PatchbayError as error:
             self.phase, self.trouble = "failed", error.message
 
@@ -175,6 +174,10 @@ class OverviewState(rx.State):
         self.providers, self.causes = list(found.providers), list(found.causes)
         self.agents, self.senders, self.targets = list(found.agents), list(found.senders), list(found.targets)
         self.summary, self.next_at, self.total = found.summary, found.next_at, found.total
+        # What came of a walk is said as long as it is so.
+        self.banner_kind, self.banner_text = await in_thread(
+            read_outcome, get_kernel(), current_actor(), self.router.url.query_parameters
+        )
         self.phase = "ready"
 
 

@@ -45,9 +45,6 @@ class IntegrationsState(rx.State):
                 self.phase, self.cards, self.findings = "loading", [], []
             self.agent_id = agent_id
             await self._read()
-            self.banner_kind, self.banner_text = await in_thread(
-                read_outcome, get_kernel(), current_actor(), self.router.url.query_parameters
-            )
         except PatchbayError as error:
             self.phase, self.trouble = "failed", error.message
 
@@ -73,6 +70,10 @@ class IntegrationsState(rx.State):
     async def _read(self) -> None:
         loaded = await in_thread(_load, get_kernel(), current_actor(), parse_id(self.agent_id))
         self.cards, self.findings = list(loaded.cards), list(loaded.findings)
+        # What came of a walk is said as long as it is so.
+        self.banner_kind, self.banner_text = await in_thread(
+            read_outcome, get_kernel(), current_actor(), self.router.url.query_parameters
+        )
         self.phase = "ready"
 
 

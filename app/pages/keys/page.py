@@ -63,7 +63,7 @@ def _content() -> rx.Component:
             rx.el.h2("This server", class_name="section-title"),
             rx.el.dl(
                 rx.el.dt("Key-encryption key"),
-                rx.el.dd(KeysState.source),
+                rx.el.dd(KeysState.kek),
                 rx.el.dt("Sealed secrets"),
                 rx.el.dd(KeysState.secret_count, class_name="num"),
                 rx.el.dt("Processes"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import reflex as rx
 
-from app.pages.keys.view import NO_ROTATION, Key, Rotation, dry_run, key_of, rotation_of, source_words
+from app.pages.keys.view import NO_ROTATION, Key, Rotation, dry_run, kek_words, key_of, process_kinds, rotation_of
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain
@@ -21,7 +21,7 @@ class KeysState(rx.State):
     plan: rx.Field[list[str]] = rx.field(default_factory=list)
     """What a rotation would do."""
     processes: rx.Field[list[str]] = rx.field(default_factory=list)
-    source: str = ""
+    kek: str = ""
     secret_count: int = 0
     is_due: bool = False
     can_start: bool = False
@@ -92,6 +92,6 @@ class KeysState(rx.State):
     def _show(self, status: KeyStatusView) -> None:
         self.keys = [key_of(key) for key in status.keys]
         self.rotation, self.plan = rotation_of(status.rotation), list(dry_run(status))
-        self.processes = sorted(process.name for process in status.processes)
-        self.source, self.secret_count = source_words(status), status.secret_count
+        self.processes = process_kinds(status)
+        self.kek, self.secret_count = kek_words(status), status.secret_count
         self.is_due, self.can_start, self.phase = status.is_due, status.can_start, "ready"

@@ -86,7 +86,7 @@ def rotation_of(view: RotationView | None) -> Rotation:
         is_under_way=view.is_under_way,
         percent=round(100 * done / total),
         progress=f"{done} of {counted(total, 'secret')} on the key that stays",
-        waiting_for=view.waiting_for,
+        waiting_for=tuple(_waiting(words) for words in view.waiting_for),
         problem=view.problem,
         can_revert=view.can_revert,
         kept_until=view.kept_until.isoformat() if view.kept_until else "",
@@ -97,8 +97,8 @@ def rotation_of(view: RotationView | None) -> Rotation:
 
 def dry_run(view: KeyStatusView) -> tuple[str, ...]:
     """Return what a rotation would do, counted; nothing is changed by asking."""
-    names = sorted({process.name for process in view.processes})
-    seen = f"{counted(len(view.processes), 'process', 'processes')} ({', '.join(names)})" if names else "every process"
+    kinds = process_kinds(view)
+    seen = f"{counted(len(view.processes), 'process', 'processes')} ({', '.join(kinds)})" if kinds else "every process"
     return (
         f"A new data key is made, wrapped by the key-encryption key “{view.kek_ids[0]}”.",
         f"Before it is used, {seen} must have seen it.",
@@ -107,8 +107,21 @@ def dry_run(view: KeyStatusView) -> tuple[str, ...]:
     )
 
 
-def source_words(view: KeyStatusView) -> str:
-    """Return which key-encryption keys this server has, and where they come from."""
+def process_kinds(view: KeyStatusView) -> list[str]:
+    """Return what kinds of processes know the keys: a tenant is not told where on the server they run."""
+    return sorted({_kind(process.name) for process in view.processes})
+
+
+def kek_words(view: KeyStatusView) -> str:
+    """Return which key-encryption keys this server has; where they lie is the operator's business."""
     front, *older = view.kek_ids
-    more = f", and {counted(len(older), 'older one')}" if older else ""
-    return f"{front}{more}, from {view.kek_source}"
+    return f"{front}, and {counted(len(older), 'older one')}" if older else front
+
+
+def _kind(process: str) -> str:
+    return process.partition(" (")[0]
+
+
+def _waiting(words: str) -> str:
+    process, _, reason = words.partition(": ")
+    return f"{_kind(process)}: {reason}"

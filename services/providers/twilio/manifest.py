@@ -65,5 +65,6 @@ MANIFEST = ProviderManifest(
     disconnect_effects=(
         "The agent no longer reads or answers text messages on this account's numbers.",
         "The numbers keep our webhook address at Twilio until you change it there; what they send is refused.",
+        "Twilio has no way to end the access from here: the Auth Token stays valid until you change it there.",
     ),
 )

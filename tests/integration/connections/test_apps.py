@@ -249,5 +249,5 @@ def test_a_walk_whose_app_was_deleted_ends_in_words(
     back = sandbox.consent(begun.headers["location"])
     connections.delete_app(kernel, actor=owner.actor, app_id=own_app.id)
     answer = web.get(f"{CALLBACK}?{urlsplit(back).query}", headers=owner.headers)
-    assert "refused=" in answer.headers["location"]
+    assert "refused=unknown_state" in answer.headers["location"]
     assert connections.list_connections(kernel, actor=owner.actor) == ()

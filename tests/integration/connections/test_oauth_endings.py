@@ -257,6 +257,28 @@ ENDINGS: dict[str, tuple[Ending, str]] = {
         _raw("tenant_id=0&agent_id=0&connection_id=0&code=" + CANARY + "&state={state}"),
         "exchange_refused",
     ),
+    "connection, app and window in the parameters": (
+        _raw("connection_id=1&app_id=1&provider_app_id=1&popup=1&is_popup=1&code=" + CANARY + "&state={state}"),
+        "exchange_refused",
+    ),
+    # A2, RFC 9207: who answers
+    "another issuer": (_with(iss=f"https://{CANARY}.example"), "wrong_issuer"),
+    "an issuer with a tail": (lambda walk: _with(iss=walk.sandbox.base_url + "/")(walk), "wrong_issuer"),
+    "an issuer with a user name": (
+        lambda walk: _with(iss=walk.sandbox.base_url.replace("//", f"//{CANARY}@"))(walk),
+        "wrong_issuer",
+    ),
+    "two issuers": (_raw("state={state}&code={code}&iss=a&iss=" + CANARY), "repeated_parameter"),
+    "an empty issuer": (_with(iss=""), "malformed_parameter"),
+    "an oversized issuer": (_with(iss=CANARY * 100), "malformed_parameter"),
+    "a control character in the issuer": (
+        _raw("state={state}&code={code}&iss=a%0d%0a" + CANARY),
+        "malformed_parameter",
+    ),
+    "an issuer with an error": (
+        _raw("error=access_denied&state={state}&iss=https://" + CANARY + ".example"),
+        "cancelled",
+    ),
     # A3: where the code goes, how long the state lives
     "ten minutes later": (_too_late, "expired"),
     "much later": (_much_too_late, "expired"),
@@ -352,7 +374,7 @@ def test_a_bad_ending_stores_and_reflects_nothing(walk: Walk, name: str, caplog:
     assert count_rows(walk.kernel, "credential") == count_rows(walk.kernel, "connection") == 0
     parts = urlsplit(location)
     assert (parts.scheme, parts.netloc) == ("", "")
-    assert location.startswith(("/admin/ai-team/", "/login/"))
+    assert location.startswith(("/admin/ai-team/", "/admin/integrations/", "/login/"))
     if location != "/login/":
         query = parse_qs(parts.query)
         assert all(UUID(attempt) for attempt in query.pop("attempt", []))
@@ -367,6 +389,29 @@ def test_a_bad_ending_stores_and_reflects_nothing(walk: Walk, name: str, caplog:
     assert walk.sandbox.ledger().calls.keys() <= {"slack oauth.v2.access", "slack auth.test"}
 
 
+ONE_OF_EACH = list({code: name for name, (_, code) in ENDINGS.items()}.values())
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_a_bad_ending_in_a_window_stores_and_reflects_nothing(
+    kernel: Kernel, web: TestClient, sandbox: SandboxClient, clock: FakeClock, name: str
+) -> None:
+    walk = start_walk(kernel, web, sandbox, clock, is_popup=True)
+    come_back, code = ENDINGS[name]
+    answer = come_back(walk)
+    assert [outcome["code"] for outcome in refused_endings(kernel)[walk.endings_before :]] == [code]
+    assert count_rows(kernel, "credential") == count_rows(kernel, "connection") == 0
+    if answer.status_code == 303:  # nobody is signed in, or the walk is not theirs: nothing says that it had a window
+        assert answer.headers["location"].startswith(("/admin/ai-team/", "/admin/integrations/", "/login/"))
+        assert answer.content == b""
+    else:
+        assert answer.status_code == 200 and "location" not in answer.headers
+        assert f'"code": "{code}"' in answer.text and f'postMessage(result, "{PUBLIC_URL}")' in answer.text
+    shown = repr(answer.headers) + answer.text
+    for value in (CANARY, "evil.example", walk.state, walk.code):
+        assert value not in shown
+
+
 @pytest.mark.parametrize("name", ["no session", "another tenant's browser", "cancelled", "fewer rights than asked for"])
 def test_a_bad_ending_uses_the_attempt_up(walk: Walk, name: str) -> None:
     come_back, code = ENDINGS[name]
@@ -378,7 +423,7 @@ def test_a_bad_ending_uses_the_attempt_up(walk: Walk, name: str) -> None:
 
 def test_another_tenant_learns_nothing_about_the_attempt(walk: Walk) -> None:
     walk.browser = walk.stranger
-    assert walk.come_back().headers["location"] == "/admin/ai-team/?refused=other_tenant&provider=slack"
+    assert walk.come_back().headers["location"] == "/admin/integrations/?refused=other_tenant&provider=slack"
     assert audit_actions(walk.kernel, walk.stranger.actor) == []
     [outcome] = refused_endings(walk.kernel)[walk.endings_before :]
     assert outcome["actor"] == "OAuth callback"

@@ -58,12 +58,15 @@ class Walk:
         return self.web.get(f"{CALLBACK}?{sent}", headers=headers)
 
 
-def start_walk(kernel: Kernel, web: TestClient, sandbox: SandboxClient, clock: FakeClock) -> Walk:
+def start_walk(
+    kernel: Kernel, web: TestClient, sandbox: SandboxClient, clock: FakeClock, *, is_popup: bool = False
+) -> Walk:
     """Let the owner of a new tenant start, and consent as they."""
     name = f"t{new_id().hex}"
     owner, stranger = new_tenant(kernel, name), new_tenant(kernel, f"other-{name}")
     agent_id = new_agent(kernel, owner.actor)
-    answer = web.get(BEGIN, params={"agent_id": str(agent_id)}, headers=owner.headers)
+    query = {"agent_id": str(agent_id)} | ({"popup": "1"} if is_popup else {})
+    answer = web.get(BEGIN, params=query, headers=owner.headers)
     assert answer.status_code == 303, answer.text
     consent_url = answer.headers["location"]
     return Walk(

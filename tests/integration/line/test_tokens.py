@@ -17,6 +17,8 @@ from models import Message, MessageState
 from services import connections
 from services.agents import AgentForm, create_agent, save_playbook
 from services.connections import ConnectionView
+from services.connections.clients import open_secrets
+from services.connections.reading import get_row
 from tests.integration.connections.scene import Browser, new_tenant
 from tests.support.line import PLAYBOOK, Line
 
@@ -111,6 +113,25 @@ def test_an_answer_waits_for_a_token_without_using_up_its_attempts(rotating: Con
     assert [item.text for item in line.sandbox.answers(service="slack")] == [ANSWER]
 
 
+def test_a_token_that_slack_calls_over_before_we_do_is_renewed_and_nobody_is_asked(line: Line) -> None:
+    line.sandbox.rotate_tokens(seconds=2)
+    consented = consent(line)
+    consented.set("token_expires_at = now() + interval '1 hour', refresh_due_at = now() + interval '45 minutes'")
+    line.sandbox.rotate_tokens()
+    written = line.sandbox.slack_message(HOURS)
+    line.sandbox.wait_for_webhooks(*written.event_ids)
+    line.sandbox.wait_until(lambda ledger: _is_over(consented), seconds=5, what="the end of the token")
+    line.work()
+
+    view = connections.get_connection(line.kernel, actor=consented.owner.actor, connection_id=consented.connection.id)
+    assert view.status == "active"
+    assert line.sandbox.ledger().calls[RENEWAL] == 2
+    with line.kernel.unscoped_session("test moves a message's time") as session:
+        session.connection().execute(text("UPDATE message SET next_attempt_at = now(), lease_until = NULL"))
+    line.work(with_sweep=True)
+    assert [item.text for item in line.sandbox.answers(service="slack")] == [ANSWER]
+
+
 def test_the_sweeper_renews_before_anybody_needs_it(rotating: Consented) -> None:
     line = rotating.line
     rotating.set("refresh_due_at = now() - interval '1 second'")
@@ -152,6 +173,16 @@ def test_a_new_app_is_challenged_before_anybody_knows_its_secret(line: Line) -> 
 
     markup = json.dumps({"type": "url_verification", "challenge": "<script>alert(1)</script>"})
     assert _post(line, markup, "0" * 32).status_code == 401
+
+
+def _is_over(consented: Consented) -> bool:
+    """Return whether Slack calls the stored token over by now."""
+    kernel = consented.line.kernel
+    with kernel.unit_of_work(consented.owner.actor.tenant_id) as work:
+        secrets = open_secrets(kernel, work, get_row(work, consented.connection.id))
+    headers = {"authorization": f"Bearer {secrets['bot_token'].reveal()}"}
+    url = f"{consented.line.sandbox.base_url}/slack/api/auth.test"
+    return httpx2.post(url, headers=headers, trust_env=False).json().get("error") == "token_expired"
 
 
 def _post(line: Line, body: str, secret: str) -> httpx2.Response:

@@ -201,7 +201,8 @@ def survive_all_deaths(safe: Safe, prepare: Callable[[], object], act: Callable[
                 act(replace(safe, kernel=dying))
         except Killed:
             assert safe.opened() == safe.expected  # nothing is lost in between
-            safe.run()
+            # The database may need a moment to notice the death, and holds the dead one's locks until then.
+            wait_until(lambda: safe.run().state in (RotationState.RETIRED, RotationState.REVERTED))
             assert safe.opened() == safe.expected
             assert len(safe.rows_by_key()) == 1
         else:

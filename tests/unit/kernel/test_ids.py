@@ -9,7 +9,7 @@ from uuid import UUID
 import time_machine
 
 from services.kernel import ids
-from services.kernel.ids import new_id, new_token
+from services.kernel.ids import lowest_id, new_id, new_token
 
 
 def test_ids_are_version_7_of_the_rfc_variant() -> None:
@@ -63,3 +63,10 @@ def test_tokens_are_url_safe_and_as_strong_as_asked() -> None:
     assert len(tokens) == 100
     assert all(len(token) == 43 and token.replace("-", "").replace("_", "").isalnum() for token in tokens)
     assert len(new_token(bits=128)) == 22
+
+
+def test_a_bound_lies_below_every_id_made_since_and_above_those_before() -> None:
+    before = new_id()
+    at = datetime.fromtimestamp((before.int >> 80) / 1000, UTC)
+    assert lowest_id(at) <= before < lowest_id(at + timedelta(milliseconds=1))
+    assert lowest_id(datetime(1960, 1, 1, tzinfo=UTC)) == UUID(int=0)

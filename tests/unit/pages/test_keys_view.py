@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.pages.keys.view import NO_ROTATION, dry_run, key_of, rotation_of, source_words
+from app.pages.keys.view import NO_ROTATION, dry_run, kek_words, key_of, rotation_of
 from models import DataKeyState, RotationState
 from services.vault import KeyStatusView, KeyView, ProcessView, RotationView
 
@@ -23,7 +23,7 @@ STATUS = KeyStatusView(
     keys=(KEY,),
     secret_count=4,
     rotation=None,
-    processes=(ProcessView(name="web", ring_version=1, kek_ids=("k1",), seen_at=NOW),),
+    processes=(ProcessView(name="web (pid 7 on host)", ring_version=1, kek_ids=("k1",), seen_at=NOW),),
     kek_ids=("k1",),
     kek_source="the file key",
     is_due=False,
@@ -70,6 +70,8 @@ def test_keys_are_shown_by_their_end_and_their_state() -> None:
     assert all(key_of(replace(KEY, state=state)).chip != state.value for state in DataKeyState)
 
 
-def test_source_names_the_key_in_front_and_counts_the_older_ones() -> None:
-    assert source_words(STATUS) == "k1, from the file key"
-    assert source_words(replace(STATUS, kek_ids=("k2", "k1"))) == "k2, and 1 older one, from the file key"
+def test_tenant_is_not_told_where_on_the_server_keys_and_processes_are() -> None:
+    assert kek_words(STATUS) == "k1"
+    assert kek_words(replace(STATUS, kek_ids=("k2", "k1"))) == "k2, and 1 older one"
+    waiting = rotation_of(replace(ROTATION, waiting_for=("worker (pid 9 on host): has not seen the new key",)))
+    assert waiting.waiting_for == ("worker: has not seen the new key",)
