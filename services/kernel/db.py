@@ -84,7 +84,7 @@ class Database:
             TenantViolation: a statement is not tied to that tenant.
         """
         with tenant_scope(tenant_id), Session(self.engine, expire_on_commit=False) as session:
-            _set_local(session, TENANT_SETTING, str(tenant_id))
+            set_local(session, TENANT_SETTING, str(tenant_id))
             yield session
             session.commit()
 
@@ -92,7 +92,7 @@ class Database:
     def unscoped_transaction(self, reason: str) -> Generator[Session]:
         """Open a transaction across tenants; every use is listed in ``docs/unscoped.md``."""
         with unscoped(reason), Session(self.engine, expire_on_commit=False) as session:
-            _set_local(session, "patchbay.unscoped", reason)
+            set_local(session, "patchbay.unscoped", reason)
             yield session
             session.commit()
 
@@ -138,5 +138,6 @@ def _become_product_role(connection: Any, _record: Any) -> None:
     connection.commit()
 
 
-def _set_local(session: Session, name: str, value: str) -> None:
+def set_local(session: Session, name: str, value: str) -> None:
+    """Change a setting of the database until the end of the transaction; the tenant guard says which."""
     session.connection().execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})

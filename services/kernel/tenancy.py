@@ -39,6 +39,8 @@ _SAVEPOINT = re.compile(r"(?:SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) 
 SET_LOCAL = "SELECT set_config(%(name)s, %(value)s, true)"
 """How the database layer tells row-level security which tenant a transaction is for."""
 TENANT_SETTING = "patchbay.tenant_id"
+HARMLESS_SETTINGS = frozenset({"lock_timeout"})
+"""What else may be set that way: it changes how long is waited, not what is seen."""
 
 
 class TenantViolation(RuntimeError):
@@ -138,6 +140,8 @@ class TenantGuard:
     @staticmethod
     def _check_setting(rows: Sequence[Mapping[str, object]]) -> None:
         for row in rows:
+            if row.get("name") in HARMLESS_SETTINGS:
+                continue
             if row.get("name") != TENANT_SETTING or str(row.get("value")) != str(current_tenant()):
                 raise TenantViolation("A statement would change whom row-level security lets through.")
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from models import DataKey, DataKeyState, KeyHolder, KeyRing, KeyRotation, Tenant
+from services.kernel.db import set_local
 from services.vault.plan import UNDER_WAY
 
 _RING = 1
@@ -24,9 +25,7 @@ def lock_sealing(session: Session, *, tenant_id: UUID, alone: bool = False) -> N
 
 def wait_at_most(session: Session, *, seconds: float) -> None:
     """Let no lock of this transaction be waited for longer than that."""
-    session.connection().execute(
-        text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": f"{int(seconds * 1000)}ms"}
-    )
+    set_local(session, "lock_timeout", f"{int(seconds * 1000)}ms")
 
 
 def try_lock_rotation(session: Session, *, tenant_id: UUID) -> bool:

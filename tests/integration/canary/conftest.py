@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -24,6 +26,7 @@ from starlette.testclient import TestClient
 
 from app.http.api import create_http_app
 from services.agents import AgentForm, create_agent
+from services.connections import CheckView
 from services.connections import test_connection as check_connection
 from services.kernel.errors import PatchbayError
 from services.kernel.kernel import Kernel, connect_redis
@@ -31,15 +34,18 @@ from services.kernel.log import configure_logging
 from services.kernel.queue import RqQueue
 from services.kernel.settings import Settings
 from services.tenants import (
+    Actor,
     authenticate_api_key,
     bootstrap,
     create_setup_link,
     session_cookie_name,
 )
+from tests.support.clock import FakeClock
 from tests.support.databases import copied_database, url_of
 from tests.support.line import CHANNEL, Line, Shop, running_line, webhook_url
 from workers.runtime.embedded import EmbeddedUrls
 
+_LATER = FakeClock()
 OWN_PACKAGES = ("app", "models", "services", "workers")
 
 
@@ -234,7 +240,7 @@ def _connect(traces: Traces, shop: Shop) -> None:
         for kind in ("500", "garbage", "reset", "429", "401"):
             for provider, connection in (("slack", shop.slack), ("twilio", shop.twilio)):
                 line.sandbox.fail(provider, kind)
-                check = check_connection(kernel, actor=shop.actor, connection_id=connection.id)
+                check = _check(kernel, shop.actor, connection.id)
                 traces.answers[f"check of {provider} with {kind}"] = repr(check)
         _consent(traces, api, str(agent.id))
 
@@ -283,7 +289,13 @@ def _talk(traces: Traces, shop: Shop) -> None:
             traces.reprs[f"repr of the settings with the {key}"] = f"{settings!r} {line.kernel!r}"
     while line.sandbox.pending_faults():
         for connection in (shop.slack, shop.twilio):
-            check_connection(line.kernel, actor=shop.actor, connection_id=connection.id)
+            _check(line.kernel, shop.actor, connection.id)
+
+
+def _check(kernel: Kernel, actor: Actor, connection_id: UUID) -> CheckView:
+    """Test a connection, as if some time after the last test: they are rationed."""
+    _LATER.advance(timedelta(minutes=1))
+    return check_connection(replace(kernel, clock=_LATER), actor=actor, connection_id=connection_id)
 
 
 @contextmanager

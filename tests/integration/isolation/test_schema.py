@@ -13,7 +13,7 @@ from tests.integration.isolation.world import as_superuser
 from tests.support.databases import copied_database, url_of
 from workers.runtime.embedded import EmbeddedUrls
 
-BELONG_TO_NOBODY = {"alembic_version", "one_time_link", "tenant", "user_account"}
+BELONG_TO_NOBODY = {"alembic_version", "key_holder", "key_ring", "one_time_link", "tenant", "user_account"}
 """Tables without a tenant's key; each more needs a reason."""
 APPEND_ONLY = {"audit_entry"}
 IDS_WITHOUT_REFERENCE = {
