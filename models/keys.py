@@ -19,7 +19,7 @@ class KeyRing(Base, table=True):
 
     __tablename__ = "key_ring"  # pyright: ignore[reportAssignmentType]
 
-    id: int = Field(primary_key=True)
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     version: int = 0
 
 

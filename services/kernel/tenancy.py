@@ -39,8 +39,8 @@ _SAVEPOINT = re.compile(r"(?:SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) 
 SET_LOCAL = "SELECT set_config(%(name)s, %(value)s, true)"
 """How the database layer tells row-level security which tenant a transaction is for."""
 TENANT_SETTING = "patchbay.tenant_id"
-HARMLESS_SETTINGS = frozenset({"lock_timeout"})
-"""What else may be set that way: it changes how long is waited, not what is seen."""
+HARMLESS_SETTINGS = frozenset({"lock_timeout", "enable_sort", "enable_bitmapscan", "enable_nestloop"})
+"""What else may be set that way: it changes how long a statement waits and how it is run, not what it sees."""
 
 
 class TenantViolation(RuntimeError):

@@ -10,6 +10,7 @@ from sqlalchemy.sql.schema import Column, Table
 from sqlmodel import Session
 
 import models
+from services.kernel.db import set_local
 from services.kernel.vault import Place
 
 _KEY_ID_AT, _KEY_ID_BYTES = 2, 16  # counted from 1, as SQL does: a format byte stands before it
@@ -131,5 +132,5 @@ def _plan_for_batches(session: Session) -> None:
     Left to statistics that are out of date, it reads and sorts all that is left with every batch, or compares each row
     of a batch with each.
     """
-    plans = ("enable_sort", "enable_bitmapscan", "enable_nestloop")
-    session.connection().execute(select(*(func.set_config(plan, "off", True) for plan in plans)))
+    for plan in ("enable_sort", "enable_bitmapscan", "enable_nestloop"):
+        set_local(session, plan, "off")

@@ -113,7 +113,7 @@ class Heartbeat:
         self._stopping.set()
         self._thread.join(timeout=self._every_seconds)
         try:
-            with self._kernel.unscoped_session("vault.heartbeat") as session:
+            with self._kernel.unscoped_session("vault.leave") as session:
                 repository.forget_holder(session, holder_id=self._id)
         except SQLAlchemyError:
             log.debug("vault.heartbeat.leave_failed")  # it falls silent instead

@@ -72,13 +72,13 @@ def rewrap_keys(kernel: Kernel, *, dry_run: bool = False) -> RewrapView:
         dry_run: only count.
     """
     kek_id = kernel.kek.id
-    with kernel.unscoped_session("vault.rewrap") as session:
+    with kernel.unscoped_session("vault.find_unready") as session:
         unready = list_unready(session, version=0, kek_id=kek_id)
     rewrapped = 0
     if not unready and not dry_run:
         while batch := _rewrap_batch(kernel):
             rewrapped += batch
-    with kernel.unscoped_session("vault.rewrap") as session:
+    with kernel.unscoped_session("vault.count_wrapped") as session:
         left = sum(count for wrapped_by, count in repository.count_by_wrapping_key(session) if wrapped_by != kek_id)
     return RewrapView(
         kek_id=kek_id,

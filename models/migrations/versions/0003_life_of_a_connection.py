@@ -43,7 +43,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "key_ring",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_key_ring")),
     )

@@ -82,6 +82,10 @@ async def pipeline() -> AsyncGenerator[tuple[BaseStateEventProcessor, Wire]]:
         yield processor, wire
 
 
+COUNTED_LATE = {"webhook_refusal"}
+"""Written a moment after the request that was refused: here, one of another test's."""
+
+
 @pytest.fixture(scope="module")
 def marked(twins: Twins) -> Twins:
     """The foreign tenant's things say whose they are, wherever a page shows them."""
@@ -158,17 +162,23 @@ def test_what_reflex_registers_itself_is_known() -> None:
     assert [name for name in OURS if "reflex___" in name.removeprefix("reflex___state____state.")] == []
 
 
+def foreign_wakes(twins: Twins) -> int:
+    """Count the wake-ups for the foreign tenant; what an owner does at home may wake somebody there."""
+    return sum(wake.tenant_id == twins.foreign.actor.tenant_id for wake in twins.line.queue.wakes)
+
+
 @pytest.mark.parametrize("who", ["nobody", Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.OWNER])
 async def test_foreign_ids_reach_nothing(marked: Twins, who: str) -> None:
     tenant_id = marked.own.actor.tenant_id
     cookie = "" if who == "nobody" else cookie_of(marked, tenant_id, Role(who))
     before, own_before = marked.rows_of(marked.foreign.actor), marked.rows_of(marked.own.actor)
-    calls, wakes = marked.line.sandbox.ledger().calls, len(marked.line.queue.wakes)
+    calls, wakes = marked.line.sandbox.ledger().calls, foreign_wakes(marked)
     said = await walk(marked, cookie, *OURS)  # before anything has loaded
     said += await walk(marked, cookie, *LOADS, *OURS)
     assert [word for word in foreign_words(marked) if word in said] == []
-    assert marked.rows_of(marked.foreign.actor) == before
-    assert (marked.line.sandbox.ledger().calls, len(marked.line.queue.wakes)) == (calls, wakes)
+    after = marked.rows_of(marked.foreign.actor)
+    assert [name for name in after if after[name] != before[name] and name not in COUNTED_LATE] == []
+    assert (marked.line.sandbox.ledger().calls, foreign_wakes(marked)) == (calls, wakes)
     if who in {"nobody", Role.VIEWER}:
         own_after = marked.rows_of(marked.own.actor)
         assert [name for name in own_after if own_after[name] != own_before[name]] in ([], [*TOUCHED_BY_LOOKING])

@@ -14,7 +14,10 @@ from services.provider_kit.registry import list_manifests
 from tests.integration.isolation.conftest import Twins, cookie_of
 from tests.integration.isolation.world import FOREIGN
 
-WITHOUT_IDS = {"/", "/healthz", "/readyz", "/metrics", "/login", "/login/", "/logout", "/setup", "/login/link/{token}"}
+WITHOUT_IDS = {
+    *("/", "/healthz", "/readyz", "/metrics", "/login", "/login/", "/logout", "/setup", "/login/link/{token}"),
+    "/api/admin/ai-agents/integrations/{provider}/apps",
+}
 """Take no id of a tenant's row, or a secret that is looked up by its hash."""
 WITH_IDS = {
     "/api/admin/ai-agents/integrations/{provider}/keys",
@@ -49,7 +52,10 @@ def test_foreign_agent_cannot_be_connected(twins: Twins, browser: TestClient, pr
     base = f"/api/admin/ai-agents/integrations/{provider}"
     begun = browser.get(f"{base}/oauth", params={"agent_id": agent})
     keys = browser.post(f"{base}/keys", json={"scheme_id": "keys", "agent_id": agent, "values": {"bot_token": "x"}})
-    for response in (begun, keys):
+    values = {"bot_token": "x"}
+    replaced = browser.post(f"{base}/keys", json={"connection_id": str(twins.foreign.slack.id), "values": values})
+    assert replaced.status_code in {404, 422}
+    for response in (begun, keys, replaced):
         assert FOREIGN not in response.text and "Southwind" not in response.text
     assert keys.status_code in {404, 422}
     assert begun.status_code == 404 or "refused=" in begun.headers["location"]
