@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.product import Product
 from tests.support.rest import Api
+from tests.support.stillness import await_stillness
 
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
@@ -133,6 +134,7 @@ def test_chosen_theme_is_remembered_and_never_flashes(product: Product, browser:
 def _check(page: Page, shown: Locator) -> None:
     """Wait for what the page is about, then look at all of it."""
     expect(shown.first).to_be_visible()
+    await_stillness(page)
     found = cast("list[dict[str, Any]]", Axe().run(page, options=_RULES).response["violations"])
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

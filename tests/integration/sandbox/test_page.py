@@ -14,6 +14,7 @@ from tests.integration.sandbox.conftest import Product
 from tests.support.chromium import chromium
 from tests.support.listener import http_answer
 from tests.support.sandbox import SandboxClient
+from tests.support.stillness import await_stillness
 
 Scheme = Literal["light", "dark"]
 
@@ -47,6 +48,7 @@ def page(browser: Browser, sandbox: SandboxClient, request: pytest.FixtureReques
 
 def check(page: Page) -> None:
     """Everybody can use it, and nothing is wider than the screen."""
+    await_stillness(page)
     results = Axe().run(page)
     assert not results.violations_count, results.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
