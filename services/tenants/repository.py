@@ -179,21 +179,6 @@ def count_things(session: Session, *, tenant_id: UUID) -> Counts:
     return Counts(agents=agents, connections=connections, waiting=waiting)
 
 
-def find_own_api_key(session: Session, *, tenant_id: UUID, key_id: UUID) -> ApiKey | None:
-    """Return one of the tenant's keys."""
-    return session.exec(select(ApiKey).where(col(ApiKey.tenant_id) == tenant_id, col(ApiKey.id) == key_id)).first()
-
-
-def list_api_keys(session: Session, *, tenant_id: UUID) -> list[ApiKey]:
-    """Return the tenant's keys that still work, oldest first."""
-    statement = (
-        select(ApiKey)
-        .where(col(ApiKey.tenant_id) == tenant_id, col(ApiKey.revoked_at).is_(None))
-        .order_by(col(ApiKey.id))
-    )
-    return list(session.exec(statement))
-
-
 def add_tenant(session: Session, *, tenant_id: UUID, name: str, now: datetime) -> None:
     """Add a tenant; its other rows refer to it, so it is written at once."""
     session.add(Tenant(id=tenant_id, name=name, created_at=now))

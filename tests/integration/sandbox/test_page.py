@@ -11,10 +11,10 @@ from slack_sdk import WebClient
 from twilio.rest import Client
 
 from tests.integration.sandbox.conftest import Product
+from tests.support.accessibility import await_stillness
 from tests.support.chromium import chromium
 from tests.support.listener import http_answer
 from tests.support.sandbox import SandboxClient
-from tests.support.stillness import await_stillness
 
 Scheme = Literal["light", "dark"]
 
