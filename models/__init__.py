@@ -1,8 +1,11 @@
 """All tables; importing this package fills ``metadata``."""
 
+from models.action import ActionGrant, ActionRun, ActionRunState, GrantMode
 from models.agent import Agent, AgentStatus, PlaybookEntry
 from models.audit import AuditEntry
 from models.base import Base, TenantRow, WorkRow
+from models.calendar import Calendar, CalendarEvent, EventStatus, Subscription, SubscriptionState
+from models.channel import ChannelListing, ChannelMode, ChannelPolicy
 from models.connection import (
     CauseClass,
     CheckOrigin,
@@ -29,22 +32,42 @@ from models.conversation import (
     Message,
     MessageState,
 )
+from models.email import Attachment, EmailDomain, EmailEnvelope, EmailSender
 from models.health import HealthFinding, HealthNotice, NoticeKind, NoticeState, NoticeTarget
 from models.keys import KeyHolder, KeyRing, KeyRotation, RotationState
+from models.limit import AgentLimit, Excess, LimitAlarm, LimitGroup, LimitSpan
 from models.tenant import ApiKey, LinkPurpose, Membership, OneTimeLink, Role, Tenant, User, WebSession
-from models.turn import FailedAttempt, Turn, TurnState
-from models.webhook import DeliveryState, WebhookDelivery, WebhookEndpoint, WebhookRefusal
+from models.turn import FailedAttempt, Rehearsal, RehearsalState, Turn, TurnState
+from models.webhook import (
+    DeliveryState,
+    Replay,
+    ReplayedDelivery,
+    ReplayKind,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookRefusal,
+)
 
 metadata = Base.metadata
 
 __all__ = [
+    "ActionGrant",
+    "ActionRun",
+    "ActionRunState",
     "Agent",
+    "AgentLimit",
     "AgentStatus",
     "ApiKey",
+    "Attachment",
     "AuditEntry",
     "Author",
     "Base",
+    "Calendar",
+    "CalendarEvent",
     "CauseClass",
+    "ChannelListing",
+    "ChannelMode",
+    "ChannelPolicy",
     "CheckOrigin",
     "Connection",
     "ConnectionCheck",
@@ -59,13 +82,22 @@ __all__ = [
     "DataKeyState",
     "DeliveryState",
     "Direction",
+    "EmailDomain",
+    "EmailEnvelope",
+    "EmailSender",
     "Ending",
+    "EventStatus",
+    "Excess",
     "FailedAttempt",
+    "GrantMode",
     "HealthFinding",
     "HealthNotice",
     "KeyHolder",
     "KeyRing",
     "KeyRotation",
+    "LimitAlarm",
+    "LimitGroup",
+    "LimitSpan",
     "LinkPurpose",
     "Membership",
     "Message",
@@ -79,8 +111,15 @@ __all__ = [
     "PhoneNumber",
     "PlaybookEntry",
     "ProviderApp",
+    "Rehearsal",
+    "RehearsalState",
+    "Replay",
+    "ReplayKind",
+    "ReplayedDelivery",
     "Role",
     "RotationState",
+    "Subscription",
+    "SubscriptionState",
     "Tenant",
     "TenantRow",
     "Turn",

@@ -52,7 +52,7 @@ def _values(members: type[StrEnum]) -> list[str]:
     return [member.value for member in members]
 
 
-def enum_column(kind: type[StrEnum], name: str) -> Column[Any]:
+def enum_column(kind: type[StrEnum], name: str, *, nullable: bool = False) -> Column[Any]:
     """Return a text column that holds one of ``kind``, checked by the database."""
     return Column(
         name,
@@ -64,7 +64,7 @@ def enum_column(kind: type[StrEnum], name: str) -> Column[Any]:
             name=name,
             values_callable=_values,
         ),
-        nullable=False,
+        nullable=nullable,
     )
 
 

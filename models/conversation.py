@@ -54,6 +54,7 @@ class Conversation(TenantRow, table=True):
         reference("contact_id", "contact"),
         Index("uq_conversation_key", "tenant_id", "connection_id", "external_key", unique=True),
         Index("ix_conversation_list", "tenant_id", "agent_id", text("last_message_at DESC"), "id"),
+        Index("ix_conversation_channel", "tenant_id", "connection_id", "channel_id"),
     )
 
     agent_id: UUID
@@ -64,6 +65,8 @@ class Conversation(TenantRow, table=True):
     channel_kind: str
     channel_id: str
     channel_name: str = ""
+    subject: str = ""
+    """What an e-mail thread is about; empty elsewhere."""
     external_key: str
     """What holds the exchange together at the provider."""
     state: ConversationState = Field(sa_column=enum_column(ConversationState, "state"))
@@ -116,6 +119,14 @@ class Message(WorkRow, table=True):
         Index("ix_message_thread", "tenant_id", "conversation_id", "id"),
         Index("ix_message_trace", "tenant_id", "trace_id"),
         Index(
+            "uq_message_idempotency_key",
+            "tenant_id",
+            "conversation_id",
+            "idempotency_key",
+            unique=True,
+            postgresql_where=text("idempotency_key <> ''"),
+        ),
+        Index(
             "uq_message_external",
             "tenant_id",
             "connection_id",
@@ -130,6 +141,12 @@ class Message(WorkRow, table=True):
             "connection_id",
             "created_at",
             postgresql_where=text("state IN ('failed', 'unknown')"),
+        ),
+        Index(
+            "ix_message_counted",
+            "tenant_id",
+            "counted_at",
+            postgresql_where=text("counted_at IS NOT NULL"),
         ),
         Index("ix_message_open", "next_attempt_at", postgresql_where=text("state IN ('queued', 'sending')")),
     )
@@ -148,9 +165,15 @@ class Message(WorkRow, table=True):
     """The contact's id at the provider; outbound only."""
     reply_to: str = ""
     """Where the answer goes, such as a Slack thread."""
+    idempotency_key: str = ""
+    """The caller's promise that the same key is the same message; a person's replies have one."""
+    resends: int = 0
+    """How often a person had it sent again although the provider had accepted it before."""
     segments: int | None = None
     trace_id: UUID
     created_at: datetime = Field(sa_column=time_column("created_at"))
     attempted_at: datetime | None = Field(default=None, sa_column=time_column("attempted_at", nullable=True))
+    counted_at: datetime | None = Field(default=None, sa_column=time_column("counted_at", nullable=True))
+    """When it was let through by the agent's limits; later attempts at it do not count again."""
     sent_at: datetime | None = Field(default=None, sa_column=time_column("sent_at", nullable=True))
     delivered_at: datetime | None = Field(default=None, sa_column=time_column("delivered_at", nullable=True))

@@ -57,7 +57,7 @@ class NoticeTarget(TenantRow, table=True):
 
     connection_id: UUID
     channel_id: str
-    """Slack channel or user id; phone number."""
+    """Slack channel or user id; phone number; e-mail address."""
     label: str
     created_at: datetime = Field(sa_column=time_column("created_at"))
 

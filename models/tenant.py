@@ -24,11 +24,17 @@ class Tenant(Base, table=True):
 
     id: UUID = Field(primary_key=True)
     name: str
+    time_zone: str = "UTC"
+    """IANA name; pages show times in it."""
     created_at: datetime = Field(sa_column=time_column("created_at"))
     deletion_started_at: datetime | None = Field(
         default=None, sa_column=time_column("deletion_started_at", nullable=True)
     )
     """From then on nobody belongs to it any more, and what is left of it is being deleted."""
+    deliveries_pruned_until: datetime | None = Field(
+        default=None, sa_column=time_column("deliveries_pruned_until", nullable=True)
+    )
+    """Deliveries from before that time have lost their content for their age."""
 
 
 class User(Base, table=True):

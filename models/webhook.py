@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Column, Index, LargeBinary, text
+from sqlalchemy import Column, DateTime, Index, LargeBinary, text
 from sqlmodel import Field
 
 from models.base import TenantRow, WorkRow, enum_column, json_column, reference, time_column
@@ -57,6 +57,14 @@ class WebhookDelivery(WorkRow, table=True):
             "received_at",
             postgresql_where=text("state IN ('failed', 'dead')"),
         ),
+        Index(
+            "ix_webhook_delivery_cause",
+            "tenant_id",
+            "provider",
+            "cause",
+            "id",
+            postgresql_where=text("state IN ('failed', 'dead')"),
+        ),
     )
 
     connection_id: UUID
@@ -72,12 +80,23 @@ class WebhookDelivery(WorkRow, table=True):
     state: DeliveryState = Field(sa_column=enum_column(DeliveryState, "state"))
     reason: str = ""
     """Why it ended in this state, in words."""
+    cause: str = ""
+    """What the last attempt failed of, as a stable word; empty if it did not fail. The log groups by it."""
     duplicates: int = 0
     """How often the provider sent it again."""
     trace_id: UUID
     received_at: datetime = Field(sa_column=time_column("received_at"))
+    stored_at: datetime | None = Field(
+        default=None,
+        sa_column=Column(
+            "stored_at", DateTime(timezone=True), server_default=text("clock_timestamp()"), nullable=False
+        ),
+    )
+    """When the database took it; the provider was told "received" right after."""
     started_at: datetime | None = Field(default=None, sa_column=time_column("started_at", nullable=True))
     finished_at: datetime | None = Field(default=None, sa_column=time_column("finished_at", nullable=True))
+    pruned_at: datetime | None = Field(default=None, sa_column=time_column("pruned_at", nullable=True))
+    """When its content was deleted for its age. The row stays, so that the same request is known if it comes again."""
 
 
 class WebhookRefusal(TenantRow, table=True):
@@ -94,3 +113,63 @@ class WebhookRefusal(TenantRow, table=True):
     hour: datetime = Field(sa_column=time_column("hour"))
     count: int
     last_at: datetime = Field(sa_column=time_column("last_at"))
+
+
+class ReplayKind(StrEnum):
+    """What a person has done again with deliveries."""
+
+    PROCESS = "process"
+    """Route it again; what took effect stays once."""
+    REHEARSE = "rehearse"
+    """Let the agent answer again, into a draft that is not sent."""
+    SEND = "send"
+    """Send answers again that did not arrive."""
+
+
+class Replay(TenantRow, table=True):
+    """One act of replaying, of one delivery or of many."""
+
+    __table_args__ = (
+        Index(
+            "uq_replay_idempotency_key",
+            "tenant_id",
+            "idempotency_key",
+            unique=True,
+            postgresql_where=text("idempotency_key <> ''"),
+        ),
+    )
+
+    kind: ReplayKind = Field(sa_column=enum_column(ReplayKind, "kind"))
+    reason: str
+    """Why, in the person's words."""
+    asked_by: str
+    """Label of the actor."""
+    idempotency_key: str = ""
+    """The caller's promise that the same key is the same act."""
+    fingerprint: str
+    """Of what was asked for; the same key with another one is a mistake."""
+    matched: int
+    replayed: int
+    may_double: int
+    left_out: int
+    remaining: int
+    created_at: datetime = Field(sa_column=time_column("created_at"))
+
+
+class ReplayedDelivery(TenantRow, table=True):
+    """That a delivery was part of a replay, and how it stood before."""
+
+    __tablename__ = "replayed_delivery"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        reference("replay_id", "replay"),
+        reference("delivery_id", "webhook_delivery"),
+        Index("uq_replayed_delivery_once", "tenant_id", "delivery_id", "replay_id", unique=True),
+        Index("ix_replayed_delivery_replay", "tenant_id", "replay_id"),
+    )
+
+    replay_id: UUID
+    delivery_id: UUID
+    state: str
+    """The delivery's state before."""
+    reason: str
+    """Why it stood so."""
