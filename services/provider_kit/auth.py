@@ -37,6 +37,8 @@ class OAuth2:
     sends_iss: bool = False
     """Names itself in every authorization response (``iss``, RFC 9207). Its issuer is ``urls["issuer"]``, else the
     origin of the consent page."""
+    authorize_params: tuple[tuple[str, str], ...] = ()
+    """Further parameters of the consent address, such as ``access_type=offline``."""
     fields: tuple[Field, ...] = ()
     id: str = "oauth"
 

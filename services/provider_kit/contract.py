@@ -13,13 +13,18 @@ file                 capability                            what the module must 
 ``directory.py``     ``Capability.DIRECTORY``              :class:`DirectoryModule`
 ``revoke.py``        ``Capability.REVOKE``                 :class:`RevokeModule`
 ``app_manifest.py``  ``Capability.APP_MANIFEST``           :class:`AppManifestModule`
+``inbox.py``         ``Capability.INBOX``                  :class:`InboxModule`
+``calendar.py``      ``Capability.CALENDAR``               :class:`CalendarModule`
+``shared.py``        ``Capability.SHARED``                 :class:`SharedModule`
+``domains.py``       ``Capability.DOMAINS``                :class:`DomainsModule`
+``actions.py``       ``Capability.ACTIONS``                :class:`ActionsModule`
 ``oauth.py``         an ``OAuth2`` auth scheme             :class:`OAuthModule`, and
                                                            :class:`RefreshModule` if tokens
                                                            are renewed
 ===================  ====================================  =================================
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -40,6 +45,11 @@ class Capability(StrEnum):
     DIRECTORY = "directory"
     REVOKE = "revoke"
     APP_MANIFEST = "app_manifest"
+    INBOX = "inbox"
+    CALENDAR = "calendar"
+    SHARED = "shared"
+    DOMAINS = "domains"
+    ACTIONS = "actions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +80,26 @@ class WebhookKind:
     pasted_into: str
     content_types: tuple[str, ...]
     shared: bool = False
-    """True if ``/api/ai-agents/webhooks/<slug>/<name>`` also exists, for the operator's app."""
+    """True if ``/api/ai-agents/webhooks/<slug>/<name>`` also exists, one address for all tenants."""
+    default: bool = False
+    """True if the shared address is written without the kind: ``/api/ai-agents/webhooks/<slug>``."""
+    kept_headers: tuple[str, ...] = ()
+    """Headers that ``parse`` needs and that prove nothing, in lower case; they are stored with the delivery."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a provider takes messages: ``burst`` at once, then ``count`` in ``seconds``."""
+
+    per: Literal["connection", "channel"]
+    """What is counted together: all of a connection's, or each channel's (``OutboundMessage.channel_id``)."""
+    count: int
+    seconds: float = 1.0
+    burst: int
+    unit: str = "message"
+    """What is counted, in words."""
+    unit_characters: int = 0
+    """How long a unit is, if a message may be several: 153 for a text message's segment; 0 if it never is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +124,19 @@ class ProviderManifest:
     """What the external account is called there: workspace, number, mailbox."""
     message_limit: int = 4000
     """Longest text, in characters, that one outbound message may have."""
+    paces: tuple[Pace, ...] = ()
+    """How fast it takes messages; what comes faster waits here instead of being refused there."""
     disconnect_effects: tuple[str, ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
+    """Where the agent answers, and what it does there, for the card: ("direct messages", "answered")."""
+    aliases: tuple[str, ...] = ()
+    """Other names in the addresses of connecting by consent: ``google`` for Google Calendar."""
+    webhook_proof: Literal["secret", "subscription"] = "secret"
+    """What proves a webhook: a secret of the connection or its app, or the token of one of our subscriptions."""
+    is_core: bool = False
+    """True for the services that each agent's page offers at once; the others are found in the catalogue."""
+    needs_agent: bool = False
+    """True if an account is connected for one agent and never for the whole tenant, such as an agent's calendar."""
 
     @property
     def oauth(self) -> OAuth2 | None:
@@ -155,11 +196,16 @@ class ClientModule(Protocol):
 class TokenGrant:
     """What a provider handed over at the end of OAuth: account and secrets."""
 
-    account: ExternalAccount
+    account: ExternalAccount | None
+    """None if the answer does not say whose it is; ``verify_credentials`` asks then."""
+    scopes: tuple[str, ...] = ()
+    """What was granted, if ``account`` is None; empty if the answer does not say."""
     secrets: Mapping[str, Secret]
     expires_at: datetime | None = None
     expires_in: timedelta | None = None
     """The other way providers say it, counted from the request; None if the token lives until it is revoked."""
+    ends_in: timedelta | None = None
+    """When all of it ends although tokens are renewed, as while an app is in testing; None if nothing says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +336,38 @@ class ChannelKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingFile:
+    """A file that came with a letter."""
+
+    name: str
+    content_type: str
+    size_bytes: int
+    content: bytes | None = field(default=None, repr=False)
+    left_out: str = ""
+    """Why there is no content, in words: larger than is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingEmail:
+    """What only a letter has. Addresses are in lower case; message ids lack their angle brackets (RFC 5322 §3.6.4)."""
+
+    internet_message_id: str
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    """Oldest first."""
+    subject: str = ""
+    from_address: str
+    from_name: str = ""
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    reply_to: str = ""
+    html: str = ""
+    automatic: str = ""
+    """Why it is taken for a machine's letter, in words; empty for a person's (RFC 3834)."""
+    files: tuple[IncomingFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageReceived:
     """A contact wrote to us."""
 
@@ -311,6 +389,29 @@ class MessageReceived:
     why: str
     """How it was addressed, in words: "direct message", "mention in a channel", "text message to +1…"."""
     sent_at: datetime | None = None
+    in_shared_channel: bool = False
+    """True if several people share the channel; its policy then decides, and ``addressed`` means a mention."""
+    email: IncomingEmail | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAnnounced:
+    """A contact wrote to us, and the message itself is still to be fetched (:class:`InboxModule`)."""
+
+    type: Literal["message.announced"] = "message.announced"
+    external_id: str
+    """The provider's id to fetch it by."""
+    addresses: tuple[str, ...] = ()
+    """Our own addresses it is for, in lower case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarChanged:
+    """Something in a calendar changed; what, a sync finds out."""
+
+    type: Literal["calendar.changed"] = "calendar.changed"
+    subscription_id: str
+    """The id that we gave the subscription."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,9 +420,12 @@ class MessageStatusChanged:
 
     type: Literal["message.status_changed"] = "message.status_changed"
     external_id: str
-    status: Literal["sent", "delivered", "failed"]
+    status: Literal["sent", "delivered", "failed", "bounced", "complained"]
+    """``bounced`` and ``complained`` may follow a delivery; ``failed`` never does."""
     error_code: str = ""
     error_text: str = ""
+    internet_message_id: str = ""
+    """The ``Message-ID`` that a letter really left with, bare; some mail services put another in place of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,7 +455,15 @@ class Ignored:
     reason: str
 
 
-InboundEvent = MessageReceived | MessageStatusChanged | ConsentChanged | ConnectionRevoked | Ignored
+InboundEvent = (
+    MessageReceived
+    | MessageAnnounced
+    | MessageStatusChanged
+    | ConsentChanged
+    | CalendarChanged
+    | ConnectionRevoked
+    | Ignored
+)
 
 
 class WebhooksModule(Protocol):
@@ -359,6 +471,10 @@ class WebhooksModule(Protocol):
 
     def authenticate(self, request: WebhookRequest, *, secrets: Mapping[str, Secret], now: datetime) -> None:
         """Prove that the provider sent the request, on the raw bytes, before anything is parsed.
+
+        Args:
+            secrets: the connection's own, or its app's. With ``Capability.CALENDAR`` each subscription is among them:
+                its id → its resource id, a space, its token (the resource id may still be empty).
 
         Raises:
             Unauthenticated: with code ``missing_signature``, ``bad_signature``, ``stale`` or ``no_secret``.
@@ -370,7 +486,10 @@ class WebhooksModule(Protocol):
         ...
 
     def account_ids(self, request: WebhookRequest) -> Sequence[str]:
-        """Return the external account ids that the (still untrusted) request names, for shared addresses."""
+        """Return what the (still untrusted) request names, for shared addresses.
+
+        External account ids; ids of our own subscriptions, where the provider names only those.
+        """
         ...
 
     def check_account(self, request: WebhookRequest, *, account_id: str) -> None:
@@ -407,6 +526,23 @@ class WebhooksModule(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingEmail:
+    """What only a letter of ours has. Message ids lack their angle brackets."""
+
+    internet_message_id: str
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    subject: str
+    from_address: str
+    from_name: str = ""
+    reply_to: str = ""
+    to: tuple[str, ...]
+    cc: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further ones: ``X-Agent-ID``, ``Auto-Submitted``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
     """A message to send. ``id`` is ours and serves as idempotency key and marker."""
 
@@ -423,6 +559,7 @@ class OutboundMessage:
     """When an earlier, ambiguous attempt began; set for ``find_sent`` only."""
     known_ids: frozenset[str] = frozenset()
     """External ids of our other messages there, which a look-up must not mistake for this one."""
+    email: OutgoingEmail | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -523,3 +660,288 @@ class RevokeModule(Protocol):
             RetryLater, Refused
         """
         ...
+
+
+class InboxModule(Protocol):
+    """``inbox.py``: fetches messages that a webhook only announced."""
+
+    def fetch_message(self, client: Any, announced: MessageAnnounced) -> MessageReceived | Ignored:
+        """Return the whole message, with its files within the limits.
+
+        Raises:
+            NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedChannel:
+    """A channel of several people, as the provider lists it."""
+
+    id: str
+    name: str
+    is_private: bool = False
+    is_member: bool = False
+    people_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedChannelPage:
+    """A page of channels; ``next_cursor`` is empty on the last one."""
+
+    channels: tuple[SharedChannel, ...]
+    next_cursor: str = ""
+
+
+class SharedModule(Protocol):
+    """``shared.py``: the channels of several people, in which a policy decides what the agent answers."""
+
+    def list_page(self, client: Any, *, cursor: str) -> SharedChannelPage:
+        """Return one page, the first for an empty cursor.
+
+        Raises:
+            NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+    def get_channel(self, client: Any, channel_id: str) -> SharedChannel:
+        """Return one channel by its id.
+
+        Raises:
+            NeedsReauth, RetryLater
+            Refused: there is no such channel, or it is out of reach.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsRecord:
+    """A DNS record that a domain needs."""
+
+    type: str
+    name: str
+    value: str
+    purpose: str
+    status: str
+    """The provider's own word."""
+    priority: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingDomain:
+    """A domain of the external account."""
+
+    id: str
+    name: str
+    status: str
+    """The provider's own word; ``verified`` where it may be sent from."""
+    can_receive: bool = False
+    records: tuple[DnsRecord, ...] = ()
+
+
+class DomainsModule(Protocol):
+    """``domains.py``: the domains that letters may be sent from."""
+
+    def list_domains(self, client: Any) -> Sequence[SendingDomain]:
+        """Return the account's domains with their DNS records.
+
+        Raises:
+            NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+    def check_domain(self, client: Any, domain_id: str) -> None:
+        """Ask the provider to look at a domain's DNS records again.
+
+        Raises:
+            NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attendee:
+    """Somebody who is invited to a meeting."""
+
+    email: str
+    response: Literal["needs_action", "declined", "tentative", "accepted"] = "needs_action"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalEvent:
+    """One meeting, as the provider has it. A removed one has only its id and ``is_removed``."""
+
+    id: str
+    is_removed: bool = False
+    """Gone from the calendar."""
+    series_id: str = ""
+    title: str = ""
+    description: str = ""
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    """Exclusive, as RFC 5545 has it."""
+    is_all_day: bool = False
+    time_zone: str = ""
+    location: str = ""
+    meet_url: str = ""
+    conference_type: str = ""
+    html_url: str = ""
+    organizer_email: str = ""
+    attendees: tuple[Attendee, ...] = ()
+    status: Literal["confirmed", "tentative", "cancelled"] = "confirmed"
+    is_invited: bool = False
+    """Whether the connected account is among the attendees."""
+    is_booked_by_us: bool = False
+    etag: str = ""
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """A page of a calendar, or of what changed in it."""
+
+    events: tuple[ExternalEvent, ...]
+    next_page: str = ""
+    next_cursor: str = ""
+    """On the last page only: where the next list of changes begins."""
+    calendar_name: str = ""
+    time_zone: str = ""
+
+
+class CursorExpired(Exception):
+    """The provider does not know the cursor any more: everything is to be read anew, and what is gone removed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionRequest:
+    """What the provider is to call us for."""
+
+    id: str
+    """Ours, unique."""
+    token: Secret
+    """The provider repeats it with each notification."""
+    url: str
+    calendar_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionGrant:
+    """What the provider answered."""
+
+    resource_id: str
+    expires_at: datetime
+
+
+class CalendarModule(Protocol):
+    """``calendar.py``: what a calendar holds, what changed in it, and being told of changes."""
+
+    def read_page(
+        self, client: Any, *, calendar_id: str, cursor: str, page: str, begins_at: datetime, ends_at: datetime
+    ) -> EventPage:
+        """Return one page of all single dates between two times, or of what changed since a cursor.
+
+        Args:
+            client: from ``build_client``.
+            calendar_id: the provider's id, or ``primary``.
+            cursor: ``next_cursor`` of the last sync; empty to read everything.
+            page: ``next_page`` of the page before; empty for the first.
+            begins_at: nothing that ends before is read, if the cursor is empty.
+            ends_at: nothing that begins after is read, if the cursor is empty.
+
+        Raises:
+            CursorExpired, NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+    def subscribe(self, client: Any, request: SubscriptionRequest) -> SubscriptionGrant:
+        """Ask to be called when the calendar changes.
+
+        Raises:
+            NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+    def unsubscribe(self, client: Any, *, subscription_id: str, resource_id: str) -> None:
+        """End a subscription; one that is gone already is no error.
+
+        Raises:
+            NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+
+class ActionRisk(StrEnum):
+    """What an action can do; decides whether a person is asked unless the grant says otherwise."""
+
+    READS = "reads"
+    """Changes nothing."""
+    WRITES = "writes"
+    """Changes something, or somebody outside sees it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionContext:
+    """What an action run knows beside its input."""
+
+    run_id: str
+    """Ours; serves as idempotency key and marker."""
+    agent_id: str
+    agent_name: str
+    now: datetime
+    time_zone: str
+    """The tenant's, IANA name."""
+    senders: tuple[str, ...] = ()
+    """The addresses or numbers of the connection that the agent may send from, the first being its own."""
+    attempted_at: datetime | None = None
+    """When an earlier attempt began that was cut off; None for the first one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResult:
+    """What an action came to."""
+
+    output: Mapping[str, object]
+    """JSON; the agent reads it, and the log keeps it."""
+    said: str
+    """In words, for the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A typed operation that an agent may run through a connection."""
+
+    name: str
+    """verb_noun: ``create_event``"""
+    label: str
+    description: str
+    """For the agent: what it does, and when to use it."""
+    risk: ActionRisk
+    input: type[Any]
+    """A pydantic model; its JSON schema tells the agent what to give."""
+    describe: Callable[[Any], str]
+    """Input → one line for the person who approves."""
+    run: Callable[[Any, Any, ActionContext], ActionResult]
+    """(client, input, context) → result.
+
+    Raises:
+        RetryLater: with ``ambiguous=True`` if it may have happened.
+        NeedsReauth, Refused
+    """
+    find: Callable[[Any, Any, ActionContext], ActionResult | None] | None = None
+    """Looks an ambiguous run up; None as its result means it surely did not happen.
+
+    Without it a run that was cut off is never repeated, unless it only reads.
+    """
+    recipients: Callable[[Any], Sequence[str]] | None = None
+    """Input → whom outside it writes to, by address or number; nobody who opted out is written to.
+
+    An agent that may run it unasked may do so for the contact it talks with; for anybody else a person is asked.
+    """
+    tell: Callable[[Mapping[str, object]], str] | None = None
+    """Output → what the contact is told if it is carried out after the agent's answer; a plain "done" without it."""
+
+
+class ActionsModule(Protocol):
+    """``actions.py``: what an agent may do through the connection."""
+
+    ACTIONS: tuple[Action, ...]

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 from services.kernel.errors import PatchbayError, Unauthenticated
 from services.kernel.secret import Secret
 from services.provider_kit import registry
-from services.provider_kit.contract import Capability, ProviderManifest, WebhookRequest
+from services.provider_kit.contract import CalendarChanged, Capability, Ignored, ProviderManifest, WebhookRequest
 from services.provider_kit.quality import Answer, Status
 from services.provider_kit.signatures import Hmac, StaticToken
 
@@ -88,7 +88,13 @@ def _names_the_account(evidence: Evidence) -> str:
 
 
 def _names_the_same_account(evidence: Evidence) -> str:
-    return _constant_account(registry.oauth(evidence.slug), "oauth.py") if evidence.manifest.oauth else ""
+    if not evidence.manifest.oauth:
+        return ""
+    module = registry.oauth(evidence.slug)
+    if any(_called(call) == "ExternalAccount" for call in _calls(_tree(module))):
+        return _constant_account(module, "oauth.py")
+    # The token answer does not say whose it is: the credential's own proof does.
+    return _names_the_account(evidence)
 
 
 def _constant_account(module: object, file: str) -> str:
@@ -153,6 +159,8 @@ def _refuses_copies(evidence: Evidence) -> str:
         return ""
     module = registry.webhooks(evidence.slug)
     for payload in evidence.payloads:
+        if all(isinstance(event, CalendarChanged | Ignored) for event in module.parse(payload.request, settings={})):
+            continue  # it brings nothing: a copy leads to one more look at the provider, and to nothing else
         try:
             module.dedupe_key(replace(payload.request, headers={}))
         except PatchbayError:
@@ -184,6 +192,8 @@ def _recognises_repetitions(evidence: Evidence) -> str:
 
 def _respelled(request: WebhookRequest) -> bytes:
     """Return a body that says the same with other bytes: other spaces, other order, one more field."""
+    if not request.body:
+        return b"x-unknown=1"
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         fields = parse_qsl(request.body.decode(), keep_blank_values=True)
         return urlencode([*reversed(fields), ("x-unknown", "1")]).encode()

@@ -12,16 +12,22 @@ from typing import Literal, cast, overload
 
 from services.kernel.errors import ConfigurationError, NotFound
 from services.provider_kit.contract import (
+    Action,
+    ActionsModule,
     AppManifestModule,
+    CalendarModule,
     Capability,
     ChannelsModule,
     ClientModule,
     DirectoryModule,
+    DomainsModule,
+    InboxModule,
     MessagingModule,
     OAuthModule,
     ProviderManifest,
     RefreshModule,
     RevokeModule,
+    SharedModule,
     WebhooksModule,
 )
 
@@ -91,6 +97,16 @@ def load(slug: str, capability: Literal[Capability.DIRECTORY]) -> DirectoryModul
 def load(slug: str, capability: Literal[Capability.REVOKE]) -> RevokeModule: ...
 @overload
 def load(slug: str, capability: Literal[Capability.APP_MANIFEST]) -> AppManifestModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.INBOX]) -> InboxModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.CALENDAR]) -> CalendarModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.SHARED]) -> SharedModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.DOMAINS]) -> DomainsModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.ACTIONS]) -> ActionsModule: ...
 def load(slug: str, capability: Capability) -> object:
     """Return the module that holds a provider's capability.
 
@@ -131,6 +147,48 @@ def revoke(slug: str) -> RevokeModule:
 def app_manifest(slug: str) -> AppManifestModule:
     """Return a provider's ``app_manifest`` module; see :func:`load`."""
     return load(slug, Capability.APP_MANIFEST)
+
+
+def inbox(slug: str) -> InboxModule:
+    """Return a provider's ``inbox`` module; see :func:`load`."""
+    return load(slug, Capability.INBOX)
+
+
+def calendar(slug: str) -> CalendarModule:
+    """Return a provider's ``calendar`` module; see :func:`load`."""
+    return load(slug, Capability.CALENDAR)
+
+
+def shared(slug: str) -> SharedModule:
+    """Return a provider's ``shared`` module; see :func:`load`."""
+    return load(slug, Capability.SHARED)
+
+
+def domains(slug: str) -> DomainsModule:
+    """Return a provider's ``domains`` module; see :func:`load`."""
+    return load(slug, Capability.DOMAINS)
+
+
+def list_actions(slug: str) -> tuple[Action, ...]:
+    """Return a provider's actions; none if it has none.
+
+    Raises:
+        NotFound: there is no such provider.
+    """
+    if Capability.ACTIONS not in get_manifest(slug).capabilities:
+        return ()
+    return load(slug, Capability.ACTIONS).ACTIONS
+
+
+def slug_of(address: str) -> str:
+    """Return the slug that a part of a web address stands for; slugs are module names, addresses have dashes."""
+    slug = address.replace("-", "_")
+    return next((name for name, manifest in _manifests().items() if address in manifest.aliases), slug)
+
+
+def address_of(slug: str) -> str:
+    """Return how a provider is written in web addresses: ``google_calendar`` → ``google-calendar``."""
+    return slug.replace("_", "-")
 
 
 def forget() -> None:

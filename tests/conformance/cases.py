@@ -8,8 +8,11 @@ import pytest
 from services.provider_kit import registry
 from services.provider_kit.contract import Capability
 from tests.providers.harness import (
+    CalendarWire,
     ChannelsWire,
     DirectoryWire,
+    DomainsWire,
+    InboxWire,
     MessagingWire,
     OAuthWire,
     RevokeWire,
@@ -65,6 +68,21 @@ def revoke_wire(slug: str) -> RevokeWire:
     return _required(load_wire(slug).revoke, slug, "revoke")
 
 
+def calendar_wire(slug: str) -> CalendarWire:
+    """Return the part of ``wire.py`` that a provider with a calendar must have."""
+    return _required(load_wire(slug).calendar, slug, "calendar")
+
+
+def inbox_wire(slug: str) -> InboxWire:
+    """Return the part of ``wire.py`` that a provider with an inbox must have."""
+    return _required(load_wire(slug).inbox, slug, "inbox")
+
+
+def domains_wire(slug: str) -> DomainsWire:
+    """Return the part of ``wire.py`` that a provider with domains must have."""
+    return _required(load_wire(slug).domains, slug, "domains")
+
+
 def oauth_wire(slug: str) -> OAuthWire:
     """Return the part of ``wire.py`` that a provider with OAuth must have."""
     return _required(load_wire(slug).oauth, slug, "oauth")
@@ -81,8 +99,16 @@ every_sender = pytest.mark.parametrize("slug", slugs_with(Capability.MESSAGING))
 every_channel_list = pytest.mark.parametrize("slug", slugs_with(Capability.CHANNELS))
 every_directory = pytest.mark.parametrize("slug", slugs_with(Capability.DIRECTORY))
 every_revocation = pytest.mark.parametrize("slug", slugs_with(Capability.REVOKE))
+every_calendar = pytest.mark.parametrize("slug", slugs_with(Capability.CALENDAR))
+every_inbox = pytest.mark.parametrize("slug", slugs_with(Capability.INBOX))
+every_domain_list = pytest.mark.parametrize("slug", slugs_with(Capability.DOMAINS))
 every_oauth = pytest.mark.parametrize("slug", [slug for slug in SLUGS if registry.get_manifest(slug).oauth])
 every_body_signer = pytest.mark.parametrize("slug", slugs_that_sign("body"))
 every_time_signer = pytest.mark.parametrize("slug", slugs_that_sign("time"))
 every_url_signer = pytest.mark.parametrize("slug", slugs_that_sign("url"))
+every_account_payload = pytest.mark.parametrize(
+    "payload",
+    [payload for payload in PAYLOADS if not webhook_wire(payload.slug).subscription_id],
+    ids=lambda payload: payload.name,
+)
 every_payload = pytest.mark.parametrize("payload", PAYLOADS, ids=[payload.name for payload in PAYLOADS])
