@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from services.kernel.http import OutboundClient
 from services.kernel.secret import Secret
 from services.provider_kit import registry
-from services.provider_kit.contract import OutboundMessage, ProviderContext, WebhookRequest
+from services.provider_kit.contract import MessageAnnounced, OutboundMessage, ProviderContext, WebhookRequest
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 PUBLIC_URL = "https://patchbay.example"
@@ -149,6 +149,10 @@ class WebhookWire:
     """Event → webhook kind, where there are several."""
     unknown: Sequence[tuple[str, bytes]]
     """(kind, body) of well-formed events that are none of the handled ones."""
+    unknown_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Their headers, where those say what the event is."""
+    subscription_id: str = ""
+    """Which subscription of ours the payloads name, where the provider names that and no account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +202,49 @@ class RevokeWire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarWire:
+    """What the provider answers when a calendar is read, and when it is asked to call us."""
+
+    pages: Sequence[Reply]
+    """Everything there is, page by page."""
+    event_ids: Sequence[str]
+    """Which meetings that are."""
+    removed_ids: Sequence[str]
+    """Which of the entries are gone."""
+    cursor_expired: Sequence[Reply]
+    """Each way to say that a cursor is not known any more."""
+    subscribed: Reply
+    resource_id: str
+    expires_at: datetime
+    unsubscribed: Reply
+    gone: Reply
+    """There is no such subscription any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxWire:
+    """What the provider answers when an announced message is fetched."""
+
+    announced: MessageAnnounced
+    fetched: Sequence[Reply]
+    """One a call."""
+    external_id: str
+    contact_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainsWire:
+    """What the provider answers when domains are listed and checked."""
+
+    listed: Sequence[Reply]
+    """One a call."""
+    names: Sequence[str]
+    checked: Reply
+    domain_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthWire:
     """Token answers, good and bad."""
 
@@ -215,12 +262,17 @@ class Wire:
     secrets: Mapping[str, str]
     other_secrets: Mapping[str, str]
     """Another tenant's, or the same connection's after rotation."""
+    secret_in_path: str = ""
+    """Which of the secrets the provider wants in the path of its addresses; empty for all that take a header."""
     verified: Reply
     webhooks: WebhookWire | None = None
     messaging: MessagingWire | None = None
     channels: ChannelsWire | None = None
     directory: DirectoryWire | None = None
     revoke: RevokeWire | None = None
+    calendar: CalendarWire | None = None
+    inbox: InboxWire | None = None
+    domains: DomainsWire | None = None
     oauth: OAuthWire | None = None
 
 

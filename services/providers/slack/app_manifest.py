@@ -12,13 +12,15 @@ from urllib.parse import urlencode
 from services.provider_kit.contract import AppManifest, AppManifestPart, AppManifestRequest
 from services.providers.slack.manifest import MANIFEST
 
-VERSION = 2
+VERSION = 3
 """Goes up with every change of what the app asks for; :data:`_SINCE` says what came when."""
 
 _CREATE_URL = "https://api.slack.com/apps"
 _EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "message.im": "To hear direct messages to the agent.",
+        "message.channels": "To hear all messages of a public channel, where you choose that.",
+        "message.groups": "To hear all messages of a private channel, where you choose that.",
         "app_mention": "To hear when somebody mentions the agent in a channel.",
         "app_uninstalled": "To know at once when the app is removed from the workspace.",
         "tokens_revoked": "To know at once when the access is taken back.",
@@ -30,7 +32,16 @@ _SETTINGS: Mapping[str, str] = MappingProxyType(
         "app_home.messages_tab": "To let people write to the agent directly.",
     }
 )
-_SINCE: Mapping[str, int] = MappingProxyType({"users:read": 2, "mpim:history": 2})
+_SINCE: Mapping[str, int] = MappingProxyType(
+    {
+        "users:read": 2,
+        "mpim:history": 2,
+        "channels:read": 3,
+        "groups:read": 3,
+        "message.channels": 3,
+        "message.groups": 3,
+    }
+)
 """In which version a part came, if not in the first."""
 _LONGEST_NAME = 35
 _COLOUR = "#1f6f5c"

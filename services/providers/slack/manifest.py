@@ -1,17 +1,26 @@
 """Slack, described as data."""
 
 from services.provider_kit.auth import OAuth2, Pasted
-from services.provider_kit.contract import Capability, ProviderManifest, Scope, Url, WebhookKind
+from services.provider_kit.contract import Capability, Pace, ProviderManifest, Scope, Url, WebhookKind
 from services.provider_kit.fields import Field, FieldKind
 
 MANIFEST = ProviderManifest(
     slug="slack",
     name="Slack",
     category="messaging",
-    summary="The agent answers direct messages and mentions, in a thread.",
+    is_core=True,
+    summary="The agent answers direct messages, and in channels as you choose: mentions or all messages.",
     docs_url="https://docs.slack.dev/",
     capabilities=frozenset(
-        {Capability.WEBHOOKS, Capability.MESSAGING, Capability.DIRECTORY, Capability.APP_MANIFEST, Capability.REVOKE}
+        {
+            Capability.WEBHOOKS,
+            Capability.MESSAGING,
+            Capability.ACTIONS,
+            Capability.DIRECTORY,
+            Capability.SHARED,
+            Capability.APP_MANIFEST,
+            Capability.REVOKE,
+        }
     ),
     auth=(
         OAuth2(
@@ -59,8 +68,10 @@ MANIFEST = ProviderManifest(
         Scope(name="chat:write", reason="To send the agent's answers."),
         Scope(name="app_mentions:read", reason="To see when somebody mentions the agent in a channel."),
         Scope(name="im:history", reason="To read direct messages to the agent, and to check that an answer arrived."),
-        Scope(name="channels:history", reason="To check in a public channel's thread that an answer arrived."),
-        Scope(name="groups:history", reason="To check in a private channel's thread that an answer arrived."),
+        Scope(name="channels:history", reason="To hear public channels it was invited to, and check answers there."),
+        Scope(name="groups:history", reason="To hear private channels it was invited to, and check answers there."),
+        Scope(name="channels:read", reason="To list public channels, so that you choose where the agent answers."),
+        Scope(name="groups:read", reason="To list the private channels it was invited to."),
         Scope(name="users:read", reason="To show who wrote by name instead of by a Slack id."),
         Scope(name="mpim:history", reason="To check in a group conversation's thread that an answer arrived."),
     ),
@@ -74,7 +85,7 @@ MANIFEST = ProviderManifest(
         ),
     ),
     handled_events={
-        "message": "A direct message is answered; a message in a channel without a mention is left alone.",
+        "message": "A direct message is answered; a message in a channel as the channel's policy says.",
         "app_mention": "A mention in a channel is answered in its thread.",
         "app_uninstalled": "The connection is marked as revoked.",
         "tokens_revoked": "The connection is marked as revoked.",
@@ -84,6 +95,9 @@ MANIFEST = ProviderManifest(
     # Slack asks for at most 4,000 characters and cuts at 40,000.
     # https://docs.slack.dev/reference/methods/chat.postMessage
     message_limit=4000,
+    # One message a second and channel, short bursts above it. https://docs.slack.dev/apis/web-api/rate-limits
+    paces=(Pace(per="channel", count=1, burst=20),),
+    answers=(("direct messages", "answered"),),
     disconnect_effects=(
         "The agent no longer reads or answers in this workspace.",
         "Slack takes the agent out of its channels; invite it again after connecting again.",

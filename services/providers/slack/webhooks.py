@@ -179,7 +179,7 @@ def _read_message(envelope: Envelope, event: Event, settings: Mapping[str, str])
         return _message(envelope, event, settings, why="direct message")
     if mentions(event.text, user_id=settings.get("bot_user_id", "")):
         return Ignored(reason="the mention arrives as its own event")
-    return Ignored(reason="not addressed to the agent")
+    return _message(envelope, event, settings, why="message in a channel", addressed=False)
 
 
 def _read_mention(envelope: Envelope, event: Event, settings: Mapping[str, str]) -> InboundEvent:
@@ -223,7 +223,9 @@ def _not_a_person(event: Event, settings: Mapping[str, str]) -> Ignored | None:
     return None
 
 
-def _message(envelope: Envelope, event: Event, settings: Mapping[str, str], *, why: str) -> InboundEvent:
+def _message(
+    envelope: Envelope, event: Event, settings: Mapping[str, str], *, why: str, addressed: bool = True
+) -> InboundEvent:
     text = read_text(event.text, bot_user_id=settings.get("bot_user_id", ""), bot_name=settings.get("bot_name", ""))
     if not text:
         return Ignored(reason="the message has no text")
@@ -237,7 +239,8 @@ def _message(envelope: Envelope, event: Event, settings: Mapping[str, str], *, w
         conversation_key=event.channel if direct else f"{event.channel}:{thread}",
         reply_to=thread,
         text=text,
-        addressed=True,
+        addressed=addressed,
         why=why,
+        in_shared_channel=not direct,
         sent_at=datetime.fromtimestamp(float(event.ts), UTC),
     )

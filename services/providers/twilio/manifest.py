@@ -1,7 +1,7 @@
 """Twilio, described as data."""
 
 from services.provider_kit.auth import Pasted
-from services.provider_kit.contract import Capability, ProviderManifest, Url, WebhookKind
+from services.provider_kit.contract import Capability, Pace, ProviderManifest, Url, WebhookKind
 from services.provider_kit.fields import Field, FieldKind
 
 _FORM = ("application/x-www-form-urlencoded",)
@@ -10,9 +10,10 @@ MANIFEST = ProviderManifest(
     slug="twilio",
     name="Twilio",
     category="phone",
+    is_core=True,
     summary="The agent answers text messages on your phone numbers.",
     docs_url="https://www.twilio.com/docs/messaging",
-    capabilities=frozenset({Capability.WEBHOOKS, Capability.MESSAGING, Capability.CHANNELS}),
+    capabilities=frozenset({Capability.WEBHOOKS, Capability.MESSAGING, Capability.CHANNELS, Capability.ACTIONS}),
     auth=(
         Pasted(
             label="Account SID and Auth Token",
@@ -62,6 +63,14 @@ MANIFEST = ProviderManifest(
     account_noun="account",
     # https://www.twilio.com/docs/messaging/api/message-resource (body: up to 1,600 characters)
     message_limit=1600,
+    # A long code sends one segment a second; Twilio queues what comes faster, but answers would then be late unseen.
+    # https://www.twilio.com/docs/messaging/guides/understanding-twilio-rate-limits-and-queues
+    paces=(Pace(per="channel", count=1, burst=60, unit="segment", unit_characters=153),),
+    answers=(
+        ("text messages", "answered"),
+        ("STOP and START", "honoured, per number"),
+        ("calls", "off"),
+    ),
     disconnect_effects=(
         "The agent no longer reads or answers text messages on this account's numbers.",
         "The numbers keep our webhook address at Twilio until you change it there; what they send is refused.",

@@ -30,6 +30,7 @@ VERSIONS: dict[int, set[str]] = {
         "setting app_home.messages_tab",
     },
     2: {"scope users:read", "scope mpim:history"},
+    3: {"scope channels:read", "scope groups:read", "event message.channels", "event message.groups"},
 }
 """What each version added. A version that is out never changes: whoever changes the app adds one."""
 

@@ -143,7 +143,7 @@ def test_a_rotating_token_keeps_its_refresh_token_and_its_end() -> None:
 
     assert set(grant.secrets) == {"bot_token", "refresh_token"}
     assert grant.expires_in == timedelta(hours=12)
-    assert grant.account.details == {"bot_user_id": "U0LAN0Z89", "app_id": "A0KRD7HC3"}
+    assert grant.account and grant.account.details == {"bot_user_id": "U0LAN0Z89", "app_id": "A0KRD7HC3"}
 
 
 def test_a_token_that_ends_without_a_way_to_renew_it_is_refused() -> None:

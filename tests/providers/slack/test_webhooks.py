@@ -82,7 +82,6 @@ def test_a_mention_in_a_channel_shared_with_another_company_is_ours() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("message__channel_unaddressed", "not addressed to the agent"),
         ("message__channel_mention_twin", "the mention arrives as its own event"),
         ("message__own", "our own message"),
         ("message__other_bot", "another app's message"),
@@ -97,6 +96,13 @@ def test_a_mention_in_a_channel_shared_with_another_company_is_ours() -> None:
 )
 def test_what_is_left_alone_says_why(name: str, reason: str) -> None:
     assert read(name) == Ignored(reason=reason)
+
+
+def test_a_message_in_a_channel_is_left_to_the_channels_policy() -> None:
+    event = read("message__channel_unaddressed")
+
+    assert isinstance(event, MessageReceived)
+    assert event.in_shared_channel and not event.addressed and event.why == "message in a channel"
 
 
 def test_a_file_with_words_is_a_message() -> None:

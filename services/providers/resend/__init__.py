@@ -1,0 +1,1 @@
+"""Resend: an agent reads and answers e-mail on the tenant's domain."""

@@ -1,0 +1,1 @@
+"""Telegram: an agent answers messages there."""

@@ -1,0 +1,1 @@
+"""Telegram's own tests; what all providers promise is tested in tests/conformance."""
