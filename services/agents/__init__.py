@@ -12,16 +12,23 @@ from services.agents.service import (
     set_status,
     update_agent,
 )
+from services.agents.tools import NO_TOOLS, Exchange, NoTools, Tool, Toolbox, ToolCall
 from services.agents.views import AgentForm, AgentView, PlaybookDraft, PlaybookEntryView
 
 __all__ = [
+    "NO_TOOLS",
     "AgentForm",
     "AgentRunner",
     "AgentView",
+    "Exchange",
     "HistoryItem",
+    "NoTools",
     "PlaybookDraft",
     "PlaybookEntryView",
     "Speaker",
+    "Tool",
+    "ToolCall",
+    "Toolbox",
     "TurnReply",
     "TurnRequest",
     "create_agent",

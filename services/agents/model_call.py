@@ -1,6 +1,8 @@
 """One call of a language model. The only module that knows the model library; imported on first use, see model.py."""
 
 import asyncio
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,11 +18,23 @@ from pydantic_ai.exceptions import (
     ModelQuotaExceededError,
     ModelRequestRejectedError,
 )
-from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, SystemPromptPart, TextPart, UserPromptPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    SystemPromptPart,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+from pydantic_ai.tools import ToolDefinition
 
-from services.agents.prompt import Prompt
+from services.agents.prompt import Prompt, mark_answer
+from services.agents.tools import Exchange, Tool, ToolCall
 from services.kernel.errors import PatchbayError, Refused, RetryLater
 
 _BUSY = frozenset({408, 409, 425, 429})
@@ -31,6 +45,8 @@ class Completion:
     """What a model wrote, and what that used."""
 
     text: str
+    calls: tuple[ToolCall, ...] = ()
+    """What it wants to have done first."""
     input_tokens: int
     output_tokens: int
 
@@ -41,7 +57,8 @@ class ModelCall:
 
     The model is asked for plain text with a mark in it, not for structured output: tool calls, JSON schema and JSON
     mode are each refused or ignored by some OpenAI-compatible servers and many small models, while text works with all.
-    What a tool call would carry is one bit, and prompt.py reads it from the mark.
+    What a structure would carry is one bit, and prompt.py reads it from the mark. Tools are named only where an agent
+    has been granted some: then there is no other way.
     """
 
     base_url: str
@@ -49,8 +66,13 @@ class ModelCall:
     model: str
     deadline: timedelta
 
-    def complete(self, prompt: Prompt) -> Completion:
+    def complete(self, prompt: Prompt, *, tools: Sequence[Tool] = (), exchanges: Sequence[Exchange] = ()) -> Completion:
         """Ask once.
+
+        Args:
+            prompt: what it is told.
+            tools: what it may call.
+            exchanges: what it has called since the prompt, and what came of it.
 
         Raises:
             RetryLater: busy, away, too slow, or the answer is none.
@@ -58,7 +80,7 @@ class ModelCall:
         """
         # Causes are dropped: the library's errors quote the server's answer, and some servers quote key and prompt.
         try:
-            return _read(asyncio.run(self._request(prompt)))
+            return _read(asyncio.run(self._request(prompt, tools, exchanges)))
         except TimeoutError:
             seconds = self.deadline.total_seconds()
             raise RetryLater(f"The model did not answer within {seconds:.0f} seconds.", code="model_timeout") from None
@@ -69,7 +91,9 @@ class ModelCall:
         except (AgentRunError, ValueError):
             raise RetryLater("The model's answer cannot be read.", code="model_answer") from None
 
-    async def _request(self, prompt: Prompt) -> ModelResponse:
+    async def _request(self, prompt: Prompt, tools: Sequence[Tool], exchanges: Sequence[Exchange]) -> ModelResponse:
+        messages = [*_messages(prompt), *_exchanged(exchanges)]
+        parameters = ModelRequestParameters(function_tools=[_definition(tool) for tool in tools])
         deadline = self.deadline.total_seconds()
         async with asyncio.timeout(deadline):
             async with AsyncOpenAI(
@@ -81,7 +105,8 @@ class ModelCall:
                 http_client=DefaultAsyncHttpxClient(follow_redirects=False, trust_env=False, timeout=deadline),
             ) as client:
                 provider = OpenAICompatibleProvider("openai-compatible", openai_client=client)
-                return await model_request(OpenAIChatModel(self.model, provider=provider), _messages(prompt))
+                model = OpenAIChatModel(self.model, provider=provider)
+                return await model_request(model, messages, model_request_parameters=parameters)
 
 
 def _messages(prompt: Prompt) -> list[ModelMessage]:
@@ -94,9 +119,47 @@ def _messages(prompt: Prompt) -> list[ModelMessage]:
     return messages
 
 
+def _exchanged(exchanges: Sequence[Exchange]) -> list[ModelMessage]:
+    messages: list[ModelMessage] = []
+    for exchange in exchanges:
+        said = [TextPart(content=exchange.text)] if exchange.text else []
+        asked = [ToolCallPart(call.name, _readable(call.arguments), call.id) for call in exchange.calls]
+        told = [
+            ToolReturnPart(call.name, mark_answer(answer), call.id)
+            for call, answer in zip(exchange.calls, exchange.answers, strict=True)
+        ]
+        messages += [ModelResponse(parts=[*said, *asked]), ModelRequest(parts=told)]
+    return messages
+
+
+def _as_written(part: ToolCallPart) -> str:
+    # Not ``args_as_json_str``: it wraps broken JSON in an object, and the refusal would name the wrong thing.
+    return part.args if isinstance(part.args, str) else json.dumps(part.args or {})
+
+
+def _readable(arguments: str) -> str:
+    """Return arguments that every server takes back: some refuse the whole request over a model's broken JSON."""
+    try:
+        return arguments if isinstance(json.loads(arguments), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
+
+
+def _definition(tool: Tool) -> ToolDefinition:
+    # Not strict: strict mode wants every field required, and our own check of the arguments is what counts.
+    return ToolDefinition(
+        name=tool.name, description=tool.description, parameters_json_schema=dict(tool.schema), strict=False
+    )
+
+
 def _read(response: ModelResponse) -> Completion:
     return Completion(
         text="".join(part.content for part in response.parts if isinstance(part, TextPart)),
+        calls=tuple(
+            ToolCall(id=part.tool_call_id, name=part.tool_name, arguments=_as_written(part))
+            for part in response.parts
+            if isinstance(part, ToolCallPart)
+        ),
         input_tokens=response.usage.input_tokens,
         output_tokens=response.usage.output_tokens,
     )

@@ -3,6 +3,7 @@
 from services.agents import repository
 from services.agents.matching import decide, split_sentences
 from services.agents.runner import TurnReply, TurnRequest
+from services.agents.tools import NO_TOOLS, Toolbox
 from services.kernel.kernel import Kernel
 
 
@@ -12,8 +13,8 @@ class PlaybookRunner:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    def answer(self, request: TurnRequest) -> TurnReply:
-        """Answer from the agent's playbook, or hand over."""
+    def answer(self, request: TurnRequest, toolbox: Toolbox = NO_TOOLS) -> TurnReply:
+        """Answer from the agent's playbook, or hand over; it knows sentences and no actions."""
         sentences = split_sentences(request.text)
         with self._kernel.unit_of_work(request.tenant_id) as work:
             words = repository.read_words(work, sentences)

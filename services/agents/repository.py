@@ -5,12 +5,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, cast, delete, func, literal, literal_column, select, text
+from sqlalchemy import ColumnElement, cast, delete, func, literal, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlmodel import col
 from sqlmodel import select as select_rows
 
-from models import Agent, Connection, ConnectionStatus, Conversation, PhoneNumber, PlaybookEntry, Turn
+from models import (
+    Agent,
+    ChannelPolicy,
+    Connection,
+    ConnectionStatus,
+    Conversation,
+    EmailSender,
+    PhoneNumber,
+    PlaybookEntry,
+    Turn,
+)
 from services.agents.matching import Candidate, Word, meaningful_stems, without_greeting
 from services.agents.views import AgentView, PlaybookEntryView
 from services.kernel.db import UnitOfWork
@@ -71,6 +81,23 @@ def list_agent_views(work: UnitOfWork, *, agent_id: UUID | None = None) -> tuple
     if agent_id is not None:
         statement = statement.where(col(Agent.id) == agent_id)
     return tuple(AgentView(**row) for row in work.session.connection().execute(statement).mappings())
+
+
+def count_senders(work: UnitOfWork, agent_id: UUID) -> int:
+    """Return how many addresses the agent writes from."""
+    statement = select(func.count()).where(
+        col(EmailSender.tenant_id) == work.tenant_id, col(EmailSender.agent_id) == agent_id
+    )
+    return work.session.connection().execute(statement).scalar_one()
+
+
+def leave_channels(work: UnitOfWork, agent_id: UUID) -> None:
+    """Let the default agent answer in the shared channels that were this one's; their rules stay."""
+    work.session.exec(
+        update(ChannelPolicy)
+        .where(col(ChannelPolicy.tenant_id) == work.tenant_id, col(ChannelPolicy.agent_id) == agent_id)
+        .values(agent_id=None)
+    )
 
 
 def count_numbers(work: UnitOfWork, agent_id: UUID) -> int:

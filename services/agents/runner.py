@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
+from services.agents.tools import NO_TOOLS, Toolbox
+
 Speaker = Literal["contact", "agent", "user"]
 
 HAND_OVER_SENTENCE = "I'll pass this on to a colleague, who will answer here."
@@ -48,13 +50,15 @@ class TurnReply:
     output_tokens: int = 0
     hand_over: bool = False
     """A person is to go on from here."""
+    actions: tuple[str, ...] = ()
+    """Names of the tools that were called, in order."""
 
 
 class AgentRunner(Protocol):
     """Answers turns."""
 
-    def answer(self, request: TurnRequest) -> TurnReply:
-        """Answer one message. Holds no transaction while it thinks, and changes nothing.
+    def answer(self, request: TurnRequest, toolbox: Toolbox = NO_TOOLS) -> TurnReply:
+        """Answer one message. Holds no transaction while it thinks, and changes nothing but through the toolbox.
 
         Raises:
             RetryLater: whoever answers is busy or away.

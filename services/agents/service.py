@@ -158,7 +158,7 @@ def delete_agent(kernel: Kernel, *, actor: Actor, agent_id: UUID) -> None:
 
     Raises:
         NotFound
-        Conflict: contacts still reach it through a connection or a phone number.
+        Conflict: contacts still reach it through a connection, a phone number or an e-mail address.
     """
     require(actor, Permission.AGENTS_EDIT)
     with kernel.unit_of_work(actor.tenant_id) as work:
@@ -167,12 +167,14 @@ def delete_agent(kernel: Kernel, *, actor: Actor, agent_id: UUID) -> None:
         in_use = [
             *_counted(view.connection_count, "connection"),
             *_counted(repository.count_numbers(work, agent_id), "phone number"),
+            *_counted(repository.count_senders(work, agent_id), "e-mail address"),
         ]
         if in_use:
             raise Conflict(
                 f"“{agent.name}” still has {' and '.join(in_use)}. Disconnect or reassign first, then delete it.",
                 code="agent_in_use",
             )
+        repository.leave_channels(work, agent_id)
         work.session.delete(agent)
         audit.record(
             work,
