@@ -1,0 +1,199 @@
+"""Lets through what may leave now: the agent's limits, all agents' together, and the provider's pace, at once.
+
+The counters live in Redis and are filled from the rows' ``counted_at`` where Redis does not have them. Who counts holds
+a lock, shared with everybody who counts for the tenant, until its row is committed; who fills holds it alone. So
+nothing is missed however often Redis forgets (docs/decisions/0015-limits.md).
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from models import Connection, Excess, LimitAlarm, LimitGroup, LimitSpan
+from services.connections.life import look_at_health
+from services.kernel.db import UnitOfWork
+from services.kernel.errors import RetryLater
+from services.kernel.ids import new_id
+from services.kernel.kernel import Kernel
+from services.kernel.limiter import Counted, Denied, Missing, Paced, Taken, window_start
+from services.limits import repository
+from services.limits.rules import LENGTHS, Rule, alarm_at, clock_words, limit_words, rule_of
+from services.provider_kit.contract import Pace
+from services.provider_kit.registry import get_manifest
+
+_SPANS = tuple(LimitSpan)
+_WATCHED = (LimitSpan.HOUR, LimitSpan.DAY)
+"""What alarms are raised about: a minute is over before anybody has read of it."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """What wants to leave."""
+
+    connection: Connection
+    agent_id: UUID | None
+    """Whose limits it counts for; None for a person's reply and for what was counted before: only the pace holds."""
+    agent_name: str = ""
+    group: LimitGroup
+    channel_id: str = ""
+    """What the provider counts together; empty if only the connection's pace is known to hold."""
+    characters: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetThrough:
+    """It may leave, and has been counted."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """It may not leave now."""
+
+    words: str
+    """Which limit it is, and when the next may leave: "60 an hour for Bri on SMS; next at 16:00 UTC"."""
+    excess: Excess
+    wait: timedelta
+    is_pace: bool = False
+    """Whether it is the provider's pace, which holds for everybody."""
+
+
+class CountsMissing(RetryLater):
+    """Redis does not know what was counted; :func:`with_counts` takes care of that."""
+
+    def __init__(self, agent_id: UUID, group: LimitGroup) -> None:
+        super().__init__("What was counted is read from the database first.", code="limits_missing")
+        self.agent_id = agent_id
+        self.group = group
+
+
+def with_counts(kernel: Kernel, *, tenant_id: UUID, attempt: Callable[[], T]) -> T:
+    """Run what asks :func:`let_through` in a transaction; where counters are missing, fill them and run it once more.
+
+    Raises:
+        RetryLater: nobody can count now; whatever ``attempt`` raises.
+    """
+    try:
+        return attempt()
+    except CountsMissing as missing:
+        _fill(kernel, tenant_id, missing)
+    return attempt()
+
+
+def let_through(kernel: Kernel, work: UnitOfWork, leaving: Leaving) -> LetThrough | Held:
+    """Count what leaves, in the transaction that writes when that was, or say what it waits for.
+
+    Args:
+        kernel: the process's seams.
+        work: the transaction in which the row's ``counted_at`` is written.
+        leaving: what wants to leave.
+
+    Raises:
+        CountsMissing: the transaction is to be ended; see :func:`with_counts`.
+        RetryLater: nobody can count now.
+    """
+    rules = _rules(work, leaving)
+    paces = [pace for pace in get_manifest(leaving.connection.provider).paces if _holds(pace, leaving)]
+    if not rules and not paces:
+        return LetThrough(at=repository.database_time(work))
+    if rules:
+        repository.hold_counting(work)
+    counted = [Counted(key=_key(work.tenant_id, leaving.agent_id, rule.group), most=rule.most) for rule in rules]
+    outcome = kernel.limiter.take(counted, [_paced(work.tenant_id, leaving, pace) for pace in paces])
+    if isinstance(outcome, Missing):
+        raise CountsMissing(leaving.agent_id or UUID(int=0), leaving.group)
+    if isinstance(outcome, Denied):
+        return _held(leaving, outcome, rules, paces)
+    _raise_alarms(kernel, work, leaving, outcome, rules)
+    return LetThrough(at=outcome.at)
+
+
+def _rules(work: UnitOfWork, leaving: Leaving) -> list[Rule]:
+    if leaving.agent_id is None:
+        return []
+    rows = repository.list_limits(work, leaving.agent_id)
+    return [rule_of(rows.get(group), group) for group in (leaving.group, LimitGroup.ALL)]
+
+
+def _holds(pace: Pace, leaving: Leaving) -> bool:
+    return pace.per == "connection" or bool(leaving.channel_id)
+
+
+def _paced(tenant_id: UUID, leaving: Leaving, pace: Pace) -> Paced:
+    """Channels stand as digests: they may be phone numbers."""
+    what = leaving.channel_id if pace.per == "channel" else ""
+    place = hashlib.sha256(what.encode()).hexdigest()[:24] if what else "all"
+    units = -(-leaving.characters // pace.unit_characters) if pace.unit_characters else 1
+    return Paced(
+        key=f"patchbay:{tenant_id}:pace:{leaving.connection.id}:{place}",
+        interval=timedelta(seconds=pace.seconds / pace.count),
+        burst=pace.burst,
+        cost=units,
+    )
+
+
+def _key(tenant_id: UUID, agent_id: UUID | None, group: LimitGroup) -> str:
+    owner = "all" if group is LimitGroup.ALL else f"{agent_id}:{group.value}"
+    return f"patchbay:{tenant_id}:limit:{owner}"
+
+
+def _fill(kernel: Kernel, tenant_id: UUID, missing: CountsMissing) -> None:
+    with kernel.unit_of_work(tenant_id) as work:
+        repository.hold_counting(work, alone=True)
+        at = kernel.limiter.now()
+        for agent_id, group in ((missing.agent_id, missing.group), (None, LimitGroup.ALL)):
+            used = repository.count_used(work, agent_id, at=at).get(group, (0, 0, 0))
+            kernel.limiter.fill(_key(tenant_id, agent_id, group), at=at, used=used)
+
+
+def _held(leaving: Leaving, denied: Denied, rules: Sequence[Rule], paces: Sequence[Pace]) -> Held:
+    index = denied.reason - len(rules) * len(_SPANS)
+    again_at = denied.at + denied.wait
+    if index >= 0:
+        pace = paces[index]
+        name = get_manifest(leaving.connection.provider).name
+        rate = f"{pace.count} {pace.unit}{'s' if pace.count > 1 else ''} in {pace.seconds:g} s"
+        next_at = clock_words(again_at, now=denied.at, exact=True)
+        words = f"{name}'s pace, {rate}; next at {next_at}"
+        return Held(words=words, excess=Excess.WAIT, wait=denied.wait, is_pace=True)
+    rule, span = rules[denied.reason // len(_SPANS)], _SPANS[denied.reason % len(_SPANS)]
+    most = rule.most[denied.reason % len(_SPANS)] or 0
+    agent = "" if rule.group is LimitGroup.ALL else leaving.agent_name
+    words = limit_words(most, span, rule.group, agent=agent)
+    return Held(words=f"{words}; next at {clock_words(again_at, now=denied.at)}", excess=rule.excess, wait=denied.wait)
+
+
+def _raise_alarms(kernel: Kernel, work: UnitOfWork, leaving: Leaving, taken: Taken, rules: Sequence[Rule]) -> None:
+    """Note each window that is used to four fifths, or wholly, by this one; those before it did not get there."""
+    for number, rule in enumerate(rules):
+        for span in _WATCHED:
+            place = _SPANS.index(span)
+            most, used = rule.most[place], taken.used[number * len(_SPANS) + place]
+            if most is None or used not in (alarm_at(most), most):
+                continue
+            repository.save_alarm(work, _alarm(work, leaving, rule, span, used=used, most=most, at=taken.at))
+            look_at_health(work, leaving.connection, now=kernel.clock.now())
+
+
+def _alarm(
+    work: UnitOfWork, leaving: Leaving, rule: Rule, span: LimitSpan, *, used: int, most: int, at: datetime
+) -> LimitAlarm:
+    return LimitAlarm(
+        tenant_id=work.tenant_id,
+        id=new_id(),
+        agent_id=None if rule.group is LimitGroup.ALL else leaving.agent_id,
+        connection_id=leaving.connection.id,
+        channel_group=rule.group,
+        span=span,
+        used=used,
+        most=most,
+        excess=rule.excess,
+        raised_at=at,
+        resets_at=window_start(at, LENGTHS[span]) + LENGTHS[span],
+    )
