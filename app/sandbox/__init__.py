@@ -1,1 +1,1 @@
-"""Plays Slack, Twilio and a model on loopback, at wire level: Patchbay can be tried and tested without an account."""
+"""Plays Slack, Twilio, Google, Resend and a model on loopback, at wire level: to try Patchbay without an account."""

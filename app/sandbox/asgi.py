@@ -13,9 +13,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.sandbox import resend_network
 from app.sandbox.control import CONTROL_HEADER, control_routes
 from app.sandbox.delivery import Courier
 from app.sandbox.faults import ABORT, RELEASED
+from app.sandbox.google_identities import register_redirects
+from app.sandbox.google_seed import ensure_filled
 from app.sandbox.identities import OPERATOR_APP_ID, load_identities, state_path
 from app.sandbox.page import render, static_folder
 from app.sandbox.slack_call import find_app
@@ -59,6 +62,8 @@ def build_sandbox(data_dir: Path, *, public_url: str, clock: Clock) -> ASGIApp:
         app.redirect_uris = [f"{public_url}/api/admin/ai-agents/integrations/slack/oauth/callback"]
     operator = find_app(store.state.slack, OPERATOR_APP_ID)
     operator.events_url = f"{public_url}/api/ai-agents/webhooks/slack/events"
+    register_redirects(store.state.google, public_url=public_url)
+    ensure_filled(store.state.google, now=clock.now().timestamp())
     world = World(store=store, courier=Courier(store, clock=clock), clock=clock, public_url=public_url)
 
     async def contact(request: Request) -> Response:
@@ -67,6 +72,7 @@ def build_sandbox(data_dir: Path, *, public_url: str, clock: Clock) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncGenerator[None]:
         world.courier.resume()
+        resend_network.resume(world)
         try:
             yield
         finally:

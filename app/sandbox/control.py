@@ -11,10 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.sandbox import slack, twilio_messages
+from app.sandbox import google_control, resend_control, slack, twilio_messages
+from app.sandbox.control_body import Body, ControlError
 from app.sandbox.delivery import Forgery
 from app.sandbox.faults import KINDS
+from app.sandbox.google_seed import ensure_filled, forget_changes
 from app.sandbox.identities import OPERATOR_APP_ID, OWN_APP_IDS, new_state, open_dm, with_same_keys
+from app.sandbox.resend_identities import forget_mails
 from app.sandbox.show import Answer, show_ledger, show_state, show_threads
 from app.sandbox.slack_call import find_app, find_team, next_ts
 from app.sandbox.slack_messages import events_of_message
@@ -37,15 +40,7 @@ _WAIT_LIMIT_SECONDS = 2.0
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
-class ControlError(Exception):
-    """The control request makes no sense; the message says why."""
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class SlackWrite(_Body):
+class SlackWrite(Body):
     """A person writes in Slack: in ``channel``, or to the bot if ``dm``."""
 
     user: str
@@ -58,7 +53,7 @@ class SlackWrite(_Body):
     thread_ts: str = ""
 
 
-class SlackPlace(_Body):
+class SlackPlace(Body):
     """An app in a workspace; empty values pick the installed one."""
 
     app: str = ""
@@ -66,14 +61,14 @@ class SlackPlace(_Body):
     channel: str = ""
 
 
-class EventsUrl(_Body):
+class EventsUrl(Body):
     """The events address of an own app."""
 
     app: str = ""
     url: str
 
 
-class Rotation(_Body):
+class Rotation(Body):
     """Whether an app's bot tokens end and are renewed."""
 
     app: str = OPERATOR_APP_ID
@@ -81,7 +76,7 @@ class Rotation(_Body):
     """How long each one lives; 0 turns rotation off for new tokens."""
 
 
-class SmsWrite(_Body):
+class SmsWrite(Body):
     """A contact sends a text message."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -90,7 +85,7 @@ class SmsWrite(_Body):
     body: str = Field(max_length=1600)
 
 
-class SmsOutcome(_Body):
+class SmsOutcome(Body):
     """What the network will do with messages to a number."""
 
     to: str
@@ -98,7 +93,7 @@ class SmsOutcome(_Body):
     error_code: int = 0
 
 
-class Again(_Body):
+class Again(Body):
     """Deliver a webhook once more."""
 
     event: str = "last"
@@ -106,7 +101,7 @@ class Again(_Body):
     forgery: Forgery = Forgery.NONE
 
 
-class Script(_Body):
+class Script(Body):
     """What the model says next, one message each."""
 
     replies: list[str | JsonObject]
@@ -120,7 +115,7 @@ class Forget(StrEnum):
     IDENTITIES = "identities"
 
 
-class Reset(_Body):
+class Reset(Body):
     """Start afresh: forget what was said, how Patchbay is connected, or even the keys."""
 
     forget: Forget = Forget.SAID
@@ -164,10 +159,27 @@ def control_routes(world: World) -> Sequence[BaseRoute]:
         post("/slack/rotation", Rotation, _set_rotation),
         post("/twilio/sms", SmsWrite, _write_sms),
         post("/twilio/outcome", SmsOutcome, _set_outcome),
+        post("/mail/write", resend_control.MailWrite, resend_control.write_mail),
+        post("/mail/reply", resend_control.MailReply, resend_control.reply_to_mail),
+        post("/mail/outcome", resend_control.MailOutcome, resend_control.set_outcome),
+        post("/mail/responder", resend_control.MailResponder, resend_control.set_responder),
+        post("/mail/network", resend_control.MailNetwork, resend_control.set_network),
+        post("/resend/webhook-url", resend_control.WebhookUrl, resend_control.set_webhook_url),
+        post("/resend/dns", resend_control.Dns, resend_control.set_dns),
+        post("/google/event/add", google_control.EventAdd, google_control.add_event),
+        post("/google/event/move", google_control.EventMove, google_control.move_event),
+        post("/google/event/change", google_control.EventChange, google_control.change_fields),
+        post("/google/event/cancel", google_control.EventGone, google_control.cancel_event),
+        post("/google/event/delete", google_control.EventGone, google_control.delete_whole),
+        post("/google/sync-tokens/lose", google_control.WhichCalendar, google_control.lose_sync_tokens),
+        post("/google/notifications", google_control.Notifications, google_control.set_notifications),
+        post("/google/access", google_control.Access, google_control.set_access),
+        post("/google/watches", google_control.Watches, google_control.set_watches),
+        post("/google/testing", google_control.Testing, google_control.set_testing),
         post("/model/script", Script, _script),
         post("/deliver-again", Again, _deliver_again),
         post("/faults", Fault, _add_fault),
-        post("/faults/clear", _Body, _clear_faults),
+        post("/faults/clear", Body, _clear_faults),
         post("/pace", Pace, _set_pace),
         post("/reset", Reset, _reset),
     )
@@ -317,7 +329,7 @@ async def _add_fault(world: World, body: Fault) -> Answer:
     return {"faults": len(world.store.state.faults)}
 
 
-async def _clear_faults(world: World, body: _Body) -> Answer:
+async def _clear_faults(world: World, body: Body) -> Answer:
     world.store.state.faults.clear()
     world.store.release()
     return {}
@@ -332,6 +344,7 @@ async def _reset(world: World, body: Reset) -> Answer:
     await world.courier.stop()
     world.store.release()
     _RESETS[body.forget](world.store)
+    ensure_filled(world.store.state.google, now=world.now())
     return {}
 
 
@@ -343,6 +356,8 @@ def _forget_said(store: Store) -> None:
         account.messages.clear()
         account.opted_out.clear()
     state.twilio.outcomes.clear()
+    forget_mails(state.resend)
+    forget_changes(state.google)
     state.model.scripted.clear()
     state.faults.clear()
     state.accepted.clear()
@@ -359,6 +374,8 @@ def _forget_identities(store: Store) -> None:
     for app, old in zip(fresh.slack.apps, store.state.slack.apps, strict=True):
         app.redirect_uris = old.redirect_uris
         app.events_url = "" if app.home_team_id else old.events_url
+    for client, known in zip(fresh.google.clients, store.state.google.clients, strict=True):
+        client.redirect_uris = known.redirect_uris
     store.state = fresh
     store.flush()
 

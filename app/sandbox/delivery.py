@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlencode, urlsplit
@@ -14,13 +14,21 @@ import httpx2
 from slack_sdk.signature import SignatureVerifier
 from twilio.request_validator import RequestValidator
 
-from app.sandbox import twilio, twilio_messages
+from app.sandbox import google_watch, resend_events, twilio, twilio_messages
 from app.sandbox.slack_call import Event, find_app
-from app.sandbox.state import Attempt, Delivery, SlackApp, Store, TwilioAccount, TwilioMessage, TwilioNumber
+from app.sandbox.state import Attempt, Delivery, Pace, SlackApp, Store, TwilioAccount, TwilioMessage, TwilioNumber
 from services.kernel.clock import Clock
 
 _ANSWER_LIMIT = 20_000
 _STALE_SECONDS = 3600
+_PACES: Mapping[str, Callable[[Pace], tuple[float, tuple[float, ...]]]] = {
+    "slack": lambda pace: (pace.slack_timeout_seconds, pace.slack_retry_seconds),
+    "twilio": lambda pace: (pace.twilio_timeout_seconds, pace.twilio_retry_seconds),
+    "google": lambda pace: (pace.google_timeout_seconds, pace.google_retry_seconds),
+    "resend": lambda pace: (pace.resend_timeout_seconds, pace.resend_retry_seconds),
+}
+"""How long each service waits for an answer, and how long before each repetition."""
+_REPEATING_EVERYTHING = frozenset({"slack", "resend"})
 
 
 class Forgery(StrEnum):
@@ -66,11 +74,11 @@ class Courier:
         """Take up what an earlier process left unfinished."""
         for delivery in self._store.state.deliveries:
             if not delivery.finished:
-                self._start(self._deliver(delivery))
+                self.start(self._deliver(delivery))
         for account in self._store.state.twilio.accounts:
             for message in account.messages:
                 if message.direction != "inbound":
-                    self._start(self._advance(account, message))
+                    self.start(self._advance(account, message))
 
     async def stop(self) -> None:
         """Stop all background work."""
@@ -87,26 +95,35 @@ class Courier:
     def send_events(self, events: Sequence[Event]) -> list[str]:
         """Deliver Slack events to the apps that listen, and return their event ids."""
         return [
-            self._enqueue(self._slack_delivery(app, event))
+            self.enqueue(self._slack_delivery(app, event))
             for event in events
             if (app := find_app(self._store.state.slack, event.app_id)).events_url
         ]
+
+    def send_notifications(self, notifications: Sequence[google_watch.Notification]) -> list[str]:
+        """Deliver what Google's channels say, and return the deliveries' ids."""
+        deliveries = [_google_delivery(item) for item in notifications]
+        for delivery, item in zip(deliveries, notifications, strict=True):
+            self.enqueue(delivery)
+            if item.is_doubled:
+                self.deliver_again(delivery, times=1, forgery=Forgery.NONE)
+        return [delivery.id for delivery in deliveries]
 
     def send_inbound(self, account: TwilioAccount, number: TwilioNumber, message: TwilioMessage) -> str:
         """Announce a contact's text message; returns the delivery's id, empty if the number has no address."""
         if not number.sms_url:
             return ""
         form = twilio_messages.inbound_form(account, message)
-        return self._enqueue(_twilio_delivery(account, "sms.received", number.sms_url, form, method=number.sms_method))
+        return self.enqueue(_twilio_delivery(account, "sms.received", number.sms_url, form, method=number.sms_method))
 
     def track(self, account: TwilioAccount, message: TwilioMessage) -> None:
         """Let the network carry an outbound text message, with status callbacks."""
-        self._start(self._advance(account, message))
+        self.start(self._advance(account, message))
 
     def deliver_again(self, delivery: Delivery, *, times: int, forgery: Forgery) -> None:
         """Deliver once more, ``times`` copies at the same moment."""
         for _ in range(times):
-            self._start(self._deliver(delivery, again=True, forgery=forgery))
+            self.start(self._deliver(delivery, again=True, forgery=forgery))
 
     async def verify_events_url(self, app: SlackApp, url: str) -> str:
         """Send Slack's challenge to an address; returns what is wrong with it, empty if nothing is."""
@@ -130,20 +147,21 @@ class Courier:
             return f"The address {said}. Slack needs a 200 with the challenge."
         return "" if _echoes(outcome, challenge) else "The answer did not contain the challenge."
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Do some work in the background, until it is done or the courier stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _enqueue(self, delivery: Delivery) -> str:
+    def enqueue(self, delivery: Delivery) -> str:
+        """Write a webhook down and deliver it; returns its id."""
         self._store.state.deliveries.append(delivery)
         self._store.touch()
-        self._start(self._deliver(delivery))
+        self.start(self._deliver(delivery))
         return delivery.id
 
     async def _deliver(self, delivery: Delivery, *, again: bool = False, forgery: Forgery = Forgery.NONE) -> None:
-        pace = self._store.state.pace
-        waits = pace.slack_retry_seconds if delivery.service == "slack" else pace.twilio_retry_seconds
+        _, waits = _PACES[delivery.service](self._store.state.pace)
         outcome = await self._attempt(delivery, forgery=forgery, repeat_reason="")
         for wait in () if again else waits:
             if not _repeats(delivery, outcome):
@@ -157,11 +175,10 @@ class Courier:
             self._obey_twiml(delivery, outcome)
 
     async def _attempt(self, delivery: Delivery, *, forgery: Forgery, repeat_reason: str) -> Outcome:
-        pace = self._store.state.pace
-        seconds = pace.slack_timeout_seconds if delivery.service == "slack" else pace.twilio_timeout_seconds
+        seconds, _ = _PACES[delivery.service](self._store.state.pace)
         number = len(delivery.attempts) + 1
         headers = {**delivery.headers, "content-type": delivery.content_type, **self._sign(delivery, forgery)}
-        if repeat_reason:
+        if repeat_reason and delivery.service == "slack":
             headers |= {"x-slack-retry-num": str(number - 1), "x-slack-retry-reason": repeat_reason}
         started, at = time.monotonic(), self._clock.now().timestamp()
         outcome = await self._request(delivery, headers, seconds)
@@ -200,7 +217,9 @@ class Courier:
     def _sign(self, delivery: Delivery, forgery: Forgery) -> dict[str, str]:
         if forgery is Forgery.MISSING:
             return {}
-        return (self._sign_slack if delivery.service == "slack" else self._sign_twilio)(delivery, forgery)
+        signers = {"slack": self._sign_slack, "twilio": self._sign_twilio}
+        signers |= {"resend": self._sign_resend, "google": self._sign_google}
+        return signers[delivery.service](delivery, forgery)
 
     def _sign_slack(self, delivery: Delivery, forgery: Forgery) -> dict[str, str]:
         app = find_app(self._store.state.slack, delivery.account)
@@ -223,6 +242,17 @@ class Courier:
         )
         signature = RequestValidator(secret).compute_signature(url, form)
         return {"user-agent": "TwilioProxy/1.1", "x-twilio-signature": signature}
+
+    def _sign_google(self, delivery: Delivery, forgery: Forgery) -> dict[str, str]:
+        """Google signs nothing: the channel's token is all there is."""
+        token = google_watch.token_of(self._store.state.google, delivery.account)
+        shown = secrets.token_urlsafe(24) if forgery in {Forgery.WRONG, Forgery.STALE} else token
+        return {"x-goog-channel-token": shown} if shown else {}
+
+    def _sign_resend(self, delivery: Delivery, forgery: Forgery) -> dict[str, str]:
+        moment = int(self._clock.now().timestamp()) - (_STALE_SECONDS if forgery is Forgery.STALE else 0)
+        keys = [resend_events.new_secret()] if forgery is Forgery.WRONG else None
+        return resend_events.signed_headers(self._store.state.resend, delivery, moment=moment, secrets=keys)
 
     def _slack_delivery(self, app: SlackApp, event: Event) -> Delivery:
         event_id = f"Ev{secrets.token_hex(5).upper()}"
@@ -269,7 +299,7 @@ class Courier:
             self._store.touch()
             if message.status_callback:
                 form = twilio_messages.status_form(account, message)
-                self._enqueue(_twilio_delivery(account, f"sms.{message.status}", message.status_callback, form))
+                self.enqueue(_twilio_delivery(account, f"sms.{message.status}", message.status_callback, form))
 
     def _obey_twiml(self, delivery: Delivery, outcome: Outcome) -> None:
         form = twilio.parse_form(delivery.body.encode())
@@ -292,10 +322,10 @@ class Courier:
 
 
 def _repeats(delivery: Delivery, outcome: Outcome) -> bool:
-    """Slack repeats whatever is not a 2xx, unless told not to; Twilio repeats failures of the server only."""
+    """Slack and Svix repeat whatever is not a 2xx, Slack unless told not to; Twilio failures of the server only."""
     if outcome.accepted or outcome.headers.get("x-slack-no-retry") == "1":
         return False
-    return delivery.service == "slack" or outcome.status is None or outcome.status >= 500
+    return delivery.service in _REPEATING_EVERYTHING or outcome.status is None or outcome.status >= 500
 
 
 def _echoes(outcome: Outcome, challenge: str) -> bool:
@@ -336,6 +366,19 @@ def _twilio_delivery(
         content_type="application/x-www-form-urlencoded; charset=UTF-8",
         headers={"i-twilio-idempotency-token": secrets.token_hex(16)},
         message_id=form["MessageSid"],
+    )
+
+
+def _google_delivery(notification: google_watch.Notification) -> Delivery:
+    return Delivery(
+        id=f"{notification.channel_id}.{notification.number}",
+        service="google",
+        type=f"calendar.{notification.state}",
+        account=notification.channel_id,
+        url=notification.address,
+        body="",
+        content_type="application/json; utf-8",
+        headers={"user-agent": google_watch.USER_AGENT, **notification.headers},
     )
 
 

@@ -63,6 +63,8 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "429": Kind(lambda fault, refusal: refusal(429, fault)),
     "500": Kind(lambda fault, refusal: refusal(500, fault)),
+    "503": Kind(lambda fault, refusal: refusal(503, fault)),
+    "403": Kind(lambda fault, refusal: refusal(403, fault)),
     "401": Kind(lambda fault, refusal: refusal(401, fault)),
     "garbage": Kind(lambda fault, refusal: Response("<html><body>502 Bad Gateway</body></html>", 200)),
     "hang": Kind(lambda fault, refusal: HangingUp(seconds=fault.seconds)),

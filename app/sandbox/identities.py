@@ -6,6 +6,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.sandbox.google_identities import GoogleIdentity, google_environment, google_identity
+from app.sandbox.google_state import new_google_state, with_same_google_keys
+from app.sandbox.resend_identities import ResendIdentity, identity_of, new_resend, with_same_resend_keys
 from app.sandbox.state import (
     ModelState,
     SandboxState,
@@ -18,7 +21,7 @@ from app.sandbox.state import (
     TwilioAccount,
     TwilioNumber,
     TwilioState,
-    read_state,
+    complete_state,
     write_state,
 )
 
@@ -97,6 +100,9 @@ class Identities:
     other_own_app: SlackAppIdentity
     twilio: TwilioIdentity
     other_twilio: TwilioIdentity
+    resend: ResendIdentity
+    other_resend: ResendIdentity
+    google: GoogleIdentity
     model_api_key: str
 
 
@@ -110,7 +116,7 @@ def load_identities(data_dir: Path) -> Identities:
     path = state_path(data_dir)
     if not path.exists():
         write_state(path, new_state(), exclusive=True)
-    return identities_of(read_state(path))
+    return identities_of(complete_state(path, fresh=new_state))
 
 
 def identities_of(state: SandboxState) -> Identities:
@@ -136,12 +142,16 @@ def identities_of(state: SandboxState) -> Identities:
         )
         for account in state.twilio.accounts
     )
+    resend, other_resend = (identity_of(account) for account in state.resend.accounts)
     return Identities(
         slack_app=operator,
         own_app=own,
         other_own_app=other_own,
         twilio=twilio,
         other_twilio=other_twilio,
+        resend=resend,
+        other_resend=other_resend,
+        google=google_identity(state.google),
         model_api_key=state.model.api_key,
     )
 
@@ -149,24 +159,31 @@ def identities_of(state: SandboxState) -> Identities:
 def sandbox_environment(data_dir: Path, *, sandbox_port: int, public_url: str) -> dict[str, str]:
     """Return the environment that points Patchbay's processes at the sandbox of a data folder.
 
-    The public address is part of it because the operator's Slack app is registered for exactly that one.
+    The public address is part of it because the operator's apps are registered for exactly that one.
     """
-    app = load_identities(data_dir).slack_app
+    identities = load_identities(data_dir)
+    app = identities.slack_app
     base = f"http://127.0.0.1:{sandbox_port}"
     apps = {
         "slack": {
             "client_id": app.client_id,
             "client_secret": app.client_secret,
             "signing_secret": app.signing_secret,
-        }
+        },
+        "google_calendar": {
+            "client_id": identities.google.client_id,
+            "client_secret": identities.google.client_secret,
+        },
     }
     return {
+        **google_environment(base),
         "PATCHBAY_PUBLIC_URL": public_url,
         "PATCHBAY_PROVIDER_APPS": json.dumps(apps),
         "PATCHBAY_SLACK_API_URL": f"{base}/slack/api/",
         "PATCHBAY_SLACK_AUTHORIZE_URL": f"{base}/slack/oauth/v2/authorize",
         "PATCHBAY_SLACK_TOKEN_URL": f"{base}/slack/api/oauth.v2.access",
         "PATCHBAY_TWILIO_API_URL": f"{base}/twilio",
+        "PATCHBAY_RESEND_API_URL": f"{base}/resend",
     }
 
 
@@ -201,6 +218,8 @@ def new_state() -> SandboxState:
             ]
         ),
         model=ModelState(api_key=f"sk-sandbox-{secrets.token_hex(16)}"),
+        resend=new_resend(),
+        google=new_google_state(),
     )
     for installation in installations:
         join_default_channels(state.slack, installation)
@@ -230,6 +249,8 @@ def with_same_keys(old: SandboxState) -> SandboxState:
         for account in old.twilio.accounts
     ]
     fresh.model.api_key = old.model.api_key
+    fresh.resend = with_same_resend_keys(old.resend)
+    fresh.google = with_same_google_keys(old.google)
     return fresh
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from app.sandbox.model_tools import Offered, answer_from_tool, next_call
 from app.sandbox.state import JsonObject, ModelState
 
 MODEL_NAME = "sandbox-1"
@@ -57,6 +58,7 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(extra="ignore")
     model: str
     messages: list[_Message] = Field(min_length=1)
+    tools: list[Offered] = Field(default_factory=list[Offered])
     stream: bool = False
 
 
@@ -86,7 +88,7 @@ def check_key(model: ModelState, authorization: str) -> None:
 
 def complete(model: ModelState, request: ChatRequest, *, now: float) -> Completion:
     """Answer: the next scripted message if there is one, else by rule."""
-    message = model.scripted.pop(0) if model.scripted else {"content": _answer_by_rule(request.messages)}
+    message = model.scripted.pop(0) if model.scripted else _message_by_rule(request, now=now)
     message = {"role": "assistant", "content": None, "refusal": None, **message}
     prompt = " ".join(item.text for item in request.messages)
     return Completion(
@@ -145,6 +147,15 @@ def _usage(completion: Completion) -> dict[str, int]:
         "completion_tokens": completion.completion_tokens,
         "total_tokens": completion.prompt_tokens + completion.completion_tokens,
     }
+
+
+def _message_by_rule(request: ChatRequest, *, now: float) -> JsonObject:
+    """Return a tool call if one fits what is asked, what a tool answered, or words."""
+    last = request.messages[-1]
+    if last.role == "tool":
+        return {"content": answer_from_tool(last.text)}
+    call = next_call(last.text, request.tools, now=now) if last.role == "user" else None
+    return {"tool_calls": [call]} if call else {"content": _answer_by_rule(request.messages)}
 
 
 def _answer_by_rule(messages: Sequence[_Message]) -> str:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from app.sandbox.google_show import show_google
 from app.sandbox.identities import OPERATOR_APP_ID, PHONES, dm_id
+from app.sandbox.resend_show import show_accounts, show_mailboxes, show_mails
 from app.sandbox.slack_call import find_app
 from app.sandbox.state import Delivery, SlackApp, SlackTeam, TwilioAccount
 from app.sandbox.world import World
@@ -27,6 +29,9 @@ def show_state(world: World) -> Answer:
         "workspaces": [_show_team(world, team) for team in state.slack.teams],
         "apps": [_show_app(world, app) for app in state.slack.apps],
         "twilio": [_show_account(account) for account in state.twilio.accounts],
+        "resend": show_accounts(state.resend),
+        "mailboxes": show_mailboxes(state.resend),
+        "google": show_google(state.google, now=world.now()),
         "phones": [{"number": number, "name": name} for number, name in PHONES.items()],
         "model": {"api_key": state.model.api_key},
         "faults": [fault.model_dump() for fault in state.faults],
@@ -37,7 +42,8 @@ def show_threads(world: World) -> Answer:
     """Return everything that was said, by place."""
     state = world.store.state
     delivered = {item.message_id: item for item in state.deliveries if item.message_id}
-    threads: dict[str, list[Answer]] = {}
+    sent = {item.id: item for item in state.deliveries}
+    threads: dict[str, list[Answer]] = {**show_mails(state.resend, arrival=lambda event: _arrival(sent.get(event)))}
     for team in state.slack.teams:
         for channel_id, messages in team.messages.items():
             threads[f"slack/{team.id}/{channel_id}"] = [

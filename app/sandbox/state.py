@@ -4,22 +4,19 @@ import asyncio
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
+from app.sandbox.google_state import GoogleState
+from app.sandbox.record import JsonObject, Record
+from app.sandbox.resend_state import ResendState
 from services.kernel.errors import ConfigurationError
-
-JsonObject = dict[str, JsonValue]
 
 _FLUSH_AFTER_SECONDS = 0.2
 _LEDGER_SIZE = 2000
-
-
-class Record(BaseModel):
-    """Base of everything that is stored."""
-
-    model_config = ConfigDict(extra="forbid")
+_STORED = TypeAdapter(JsonObject)
 
 
 class SlackUser(Record):
@@ -233,7 +230,7 @@ class Delivery(Record):
     service: str
     type: str
     account: str
-    """Whose secret signs it: Slack app id, Twilio account SID."""
+    """Whose secret signs it: Slack app id, Twilio account SID, Resend webhook id."""
     url: str
     method: str = "POST"
     body: str
@@ -253,6 +250,13 @@ class Pace(Record):
     twilio_timeout_seconds: float = 15.0
     twilio_retry_seconds: tuple[float, ...] = (0.2,)
     sms_step_seconds: float = 0.15
+    resend_timeout_seconds: float = 15.0
+    resend_retry_seconds: tuple[float, ...] = (0.2, 1.0, 3.0)
+    resend_send_seconds: float = Field(default=0.0, ge=0, le=10)
+    """How long an e-mail is being accepted: the time in which its idempotency key is taken."""
+    google_timeout_seconds: float = 15.0
+    google_retry_seconds: tuple[float, ...] = (0.2, 1.0, 3.0)
+    mail_step_seconds: float = 0.15
 
 
 class SandboxState(Record):
@@ -261,6 +265,8 @@ class SandboxState(Record):
     slack: SlackState
     twilio: TwilioState
     model: ModelState
+    resend: ResendState
+    google: GoogleState
     pace: Pace = Field(default_factory=Pace)
     faults: list[Fault] = Field(default_factory=list[Fault])
     accepted: list[Accepted] = Field(default_factory=list[Accepted])
@@ -278,7 +284,31 @@ def read_state(path: Path) -> SandboxState:
     try:
         return SandboxState.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ConfigurationError(f"The sandbox cannot read {path}; delete the file to start afresh.") from error
+        raise _unreadable(path) from error
+
+
+def complete_state(path: Path, *, fresh: Callable[[], SandboxState]) -> SandboxState:
+    """Read a state file; the services that joined since it was written are added to it and saved.
+
+    Args:
+        fresh: makes what is missing.
+
+    Raises:
+        ConfigurationError: the file is damaged.
+    """
+    try:
+        stored = _STORED.validate_json(path.read_bytes())
+        if stored.keys() >= SandboxState.model_fields.keys():
+            return SandboxState.model_validate(stored)
+        state = SandboxState.model_validate({**fresh().model_dump(mode="json"), **stored})
+    except ValidationError as error:
+        raise _unreadable(path) from error
+    write_state(path, state)
+    return state
+
+
+def _unreadable(path: Path) -> ConfigurationError:
+    return ConfigurationError(f"The sandbox cannot read {path}; delete the file to start afresh.")
 
 
 def write_state(path: Path, state: SandboxState, *, exclusive: bool = False) -> None:

@@ -13,8 +13,10 @@ from starlette.routing import BaseRoute, Route
 
 from app.sandbox import model, slack, slack_oauth, twilio
 from app.sandbox.faults import answer_or_fail
+from app.sandbox.google_wire import google_routes
 from app.sandbox.identities import SCOPES
 from app.sandbox.page import render
+from app.sandbox.resend_wire import resend_routes
 from app.sandbox.slack_call import SlackError
 from app.sandbox.state import Fault, JsonObject
 from app.sandbox.twilio_messages import TwilioError
@@ -58,6 +60,8 @@ def provider_routes(world: World) -> Sequence[BaseRoute]:
         Route("/twilio/2010-04-01/{path:path}", twilio_resource, methods=["GET", "POST", "PUT", "DELETE"]),
         Route("/openai/v1/chat/completions", chat, methods=["POST"]),
         Route("/openai/v1/models", models, methods=["GET"]),
+        *resend_routes(world),
+        *google_routes(world),
     )
 
 
@@ -259,7 +263,7 @@ async def _chat(world: World, request: Request) -> Response:
 
     def refusal(status: int, fault: Fault) -> Response:
         headers = {"retry-after": str(fault.retry_after)} if status == 429 else {}
-        return _model_refusal(model.ModelError(status, *_MODEL_FAULTS[status]), headers)
+        return _model_refusal(model.ModelError(status, *_MODEL_FAULTS.get(status, _MODEL_FAULTS[500])), headers)
 
     return await answer_or_fail(
         world.store, service="openai", method="chat.completions", handle=handle, refusal=refusal

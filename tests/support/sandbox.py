@@ -19,6 +19,8 @@ from app.sandbox.asgi import build_sandbox
 from app.sandbox.control import CONTROL_HEADER
 from app.sandbox.identities import Identities, load_identities, sandbox_environment
 from services.kernel.clock import Clock, SystemClock
+from tests.support.sandbox_google import CalendarPeople
+from tests.support.sandbox_mail import ContactsMail
 
 _START_SECONDS = 10.0
 
@@ -90,6 +92,8 @@ class SandboxClient:
 
     def __init__(self, base_url: str, *, data_dir: Path) -> None:
         self.base_url = base_url
+        self.mail = ContactsMail(self._post, self._get)
+        self.google = CalendarPeople(base_url, identity=lambda: self.identities.google, post=self._post, get=self._get)
         self.data_dir = data_dir
         self._http = httpx2.Client(
             base_url=base_url, headers={CONTROL_HEADER: "1"}, trust_env=False, timeout=10, follow_redirects=False
@@ -267,6 +271,16 @@ class SandboxClient:
         ledger = self.wait_until(lambda ledger: len(chosen(ledger)) >= count, seconds=seconds, what=f"{count} answers")
         return chosen(ledger)
 
+    def wait_for_text(self, text: str, *, thread_ts: str = "", seconds: float = 15.0) -> None:
+        """Wait until the product has said this: in this Slack thread, if one is named."""
+        self.wait_until(
+            lambda ledger: any(
+                (item.text, thread_ts) == (text, thread_ts and item.thread_ts) for item in ledger.answers
+            ),
+            seconds=seconds,
+            what=f"“{text}”",
+        )
+
     def wait_for_webhooks(self, *event_ids: str, seconds: float = 15.0) -> list[SentWebhook]:
         """Wait until these webhooks were delivered or given up, and return them."""
         ledger = self.wait_until(
@@ -282,9 +296,15 @@ class SandboxClient:
         Raises:
             AssertionError: it was refused; says why.
         """
+        return _Answer.model_validate_json(self._post(path, body))
+
+    def _post(self, path: str, body: Mapping[str, object]) -> bytes:
         response = self._http.post(f"/control/{path}", content=json.dumps(body))
         assert response.status_code == 200, f"{path}: {response.status_code} {response.text}"
-        return _Answer.model_validate_json(response.content)
+        return response.content
+
+    def _get(self, path: str, query: Mapping[str, str]) -> bytes:
+        return self._http.get(f"/control/{path}", params=dict(query)).raise_for_status().content
 
 
 @contextmanager

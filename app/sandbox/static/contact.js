@@ -1,36 +1,16 @@
 // The page on which one plays the contact. Reads /control/state and /control/threads; text goes in as text only.
 
-const $ = (id) => document.getElementById(id);
+import { $, act, addressForm, arrival, ask, chip, clock, element, fact, options } from "./dom.js";
+import { drawMeetings, readyMeetings } from "./calendar.js";
+import { clearMailFields, drawMail, drawMailFields, mailPlaces, resendCards } from "./mail.js";
+
 const seen = new Map();
-const verdicts = new Map();
 let world = null;
 let threads = {};
 let version = -1;
 let current = "";
 let replyTo = "";
 let drawn = "";
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "onclick" || name === "onsubmit") made[name] = value;
-    else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value != null) made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
-async function ask(path, body) {
-  const response = await fetch(`/control/${path}`, {
-    method: body === undefined ? "GET" : "POST",
-    headers: { "x-sandbox": "1" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
-}
 
 const initials = (name) => name.replace(/^#/, "").split(/[\s-]+/).map((word) => word[0]).join("").slice(0, 2).toUpperCase();
 
@@ -68,7 +48,7 @@ function placesOf(world) {
       send: (text, options) => ask("twilio/sms", { from: phone.number, to: options.to, body: text }),
     });
   }
-  return places;
+  return [...places, ...mailPlaces(world, { replyTo: () => replyTo })];
 }
 
 const messagesOf = (place) => place.threads.flatMap((key) => (threads[key] || []).map((item) => ({ ...item, key }))).sort((a, b) => a.at - b.at);
@@ -82,7 +62,7 @@ function inThreadOrder(messages) {
 function drawPlaces(places) {
   const groups = new Map();
   for (const place of places) groups.set(place.group, [...(groups.get(place.group) || []), place]);
-  if (!places.some((place) => place.kind !== "sms")) {
+  if (!places.some((place) => place.team)) {
     groups.set("Slack", []);
   }
   const sections = [...groups].map(([name, members]) => element("section", {},
@@ -105,22 +85,21 @@ function drawPlace(place) {
     onclick: () => { location.hash = `talk/${place.key}`; },
   },
   element("span", { class: "who", "aria-hidden": "true" }, place.kind === "channel" ? "#" : initials(place.name)),
-  element("span", {}, element("b", {}, place.name), element("small", {}, last ? last.text : place.note)),
+  element("span", {}, element("b", {}, place.name), element("small", {}, last ? last.subject ?? last.text : place.note)),
   unread > 0 ? element("span", { class: "fresh", role: "img", "aria-label": `${unread} new` }, String(unread)) : ""));
 }
 
 function drawMessage(place, item, isNew) {
+  if (place.kind === "mail") return drawMail(item, isNew, reply);
   const person = place.team?.users.find((user) => user.id === item.from)?.name ?? place.phone?.name ?? item.from;
   const mention = place.app ? new RegExp(`<@${place.app.bot_user_id}>`, "g") : null;
   const text = mention ? item.text.replace(mention, `@${place.agent}`) : item.text;
-  const bad = /did not|answered|nobody|undelivered|failed/.test(item.status);
   const number = place.kind === "sms" && place.numbers.length > 1 ? item.key.split("/")[2] : "";
   const meta = [
     element("span", {}, item.is_notice ? "The network" : item.is_agent ? place.agent : person),
-    element("time", { datetime: new Date(item.at * 1000).toISOString() }, new Date(item.at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })),
+    clock(item.at),
     number ? element("span", {}, item.is_agent || item.is_notice ? `from ${number}` : `to ${number}`) : "",
-    item.status ? element("span", { class: bad ? "bad" : "" }, item.status) : "",
-    item.event ? element("button", { class: "link", type: "button", title: "Send the same webhook once more, as providers sometimes do", onclick: () => act(() => ask("deliver-again", { event: item.event })) }, "Deliver again") : "",
+    ...arrival(item),
     place.kind === "channel" && !item.thread ? element("button", { class: "link", type: "button", onclick: () => reply(item.id) }, "Reply in thread") : "",
   ];
   const kind = `msg${item.is_agent ? " agent" : ""}${item.is_notice ? " notice" : ""}${item.thread && item.thread !== item.id ? " threaded" : ""}${isNew ? " new" : ""}`;
@@ -143,23 +122,18 @@ function drawChat(place) {
   if (atBottom) log.scrollTop = log.scrollHeight;
 }
 
-function options(select, items, value) {
-  const wanted = JSON.stringify(items);
-  if (select.dataset.items === wanted) return;
-  const kept = value ?? select.value;
-  select.replaceChildren(...items.map(([key, name]) => element("option", { value: key }, name)));
-  if (items.some(([key]) => key === kept)) select.value = kept;
-  select.dataset.items = wanted;
-}
-
 function drawComposer(place) {
   $("write").hidden = !place;
   $("as-field").hidden = place?.kind !== "channel";
   $("mention-field").hidden = place?.kind !== "channel";
   $("to-field").hidden = place?.kind !== "sms";
-  $("replying").hidden = !replyTo;
+  const replied = place && replyTo ? messagesOf(place).find((item) => item.id === replyTo) : null;
+  $("replying").hidden = !replied;
+  $("replying-to").textContent = place?.kind === "mail" ? `Replying to “${replied?.subject}”` : "Replying in a thread";
+  $("unreply").textContent = place?.kind === "mail" ? "Write a new mail instead" : "Write to the channel instead";
+  drawMailFields(place, replied);
   $("place-name").textContent = place ? (place.kind === "channel" ? place.name : `You are ${place.name}`) : "Pick a place to write";
-  $("place-note").textContent = place ? place.note : "On the left: direct messages, channels and phones.";
+  $("place-note").textContent = place ? place.note : "On the left: direct messages, channels, phones and mailboxes.";
   if (place?.people) options($("as"), place.people.map((user) => [user.id, user.name]));
   if (place?.numbers) {
     options($("to"), place.numbers.map((number) => [number.number, `${number.number} · ${number.account.name}`]));
@@ -181,23 +155,9 @@ function reply(id) {
   $("text").focus();
 }
 
-async function act(work) {
-  $("problem").textContent = "";
-  try { await work(); return true; } catch (problem) { $("problem").textContent = problem.message; return false; }
-}
-
-function fact(name, value) {
-  const copy = element("button", { class: "btn", type: "button", "aria-label": `Copy ${name}`, onclick: async () => {
-    await navigator.clipboard.writeText(value);
-    copy.textContent = "Copied";
-    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
-  } }, "Copy");
-  return element("div", { class: "fact" }, element("span", {}, name), element("code", {}, value), copy);
-}
-
 function drawKeys() {
   const keys = $("keys");
-  const state = JSON.stringify([world.apps, world.twilio]);
+  const state = JSON.stringify([world.apps, world.twilio, world.resend]);
   if (keys.dataset.state === state || keys.contains(document.activeElement) && document.activeElement.tagName === "INPUT") return;
   keys.dataset.state = state;
   const cards = [
@@ -205,6 +165,7 @@ function drawKeys() {
       element("div", { class: "head" }, element("h2", {}, `Twilio · ${account.name}`), chip(account.numbers.some((number) => number.sms_url), "A number is assigned", "No number is assigned yet")),
       fact("Account SID", account.sid), fact("Auth token", account.auth_token),
       ...account.numbers.map((number) => fact(number.sms_url ? "Number, assigned" : "Number", number.number)))),
+    ...resendCards(world),
     ...world.apps.filter((app) => app.is_own).map((app) => element("section", { class: "card" },
       element("div", { class: "head" }, element("h2", {}, `Slack, an app of one's own · ${app.name}`), chip(app.events_url, "Events go to Patchbay", "Events go nowhere yet")),
       fact("Bot token", app.bot_token), fact("Signing secret", app.signing_secret), eventsForm(app))),
@@ -213,45 +174,23 @@ function drawKeys() {
   keys.style.cssText = "display:grid;gap:18px";
 }
 
-const chip = (good, yes, no) => element("span", { class: `chip ${good ? "ok" : "soon"}` }, good ? yes : no);
+const eventsForm = (app) => addressForm({
+  id: app.id, label: "Events address (from the connection's card in Patchbay)", url: app.events_url, button: "Verify and save",
+  placeholder: "http://127.0.0.1:8000/api/ai-agents/webhooks/slack/…/events", waiting: "Sending the challenge…",
+  saved: "Verified. Slack now sends events there.", save: (url) => ask("slack/events-url", { app: app.id, url }),
+});
 
-function eventsForm(app) {
-  const input = element("input", { type: "url", name: "url", required: true, value: app.events_url, placeholder: "http://127.0.0.1:8000/api/ai-agents/webhooks/slack/…/events", id: `url-${app.id}` });
-  const said = element("p", { class: "said", role: "status" });
-  const say = (kind, text) => {
-    verdicts.set(app.id, [kind, text]);
-    const shown = $(`said-${app.id}`);
-    shown.className = `said ${kind}`;
-    shown.textContent = text;
-  };
-  said.id = `said-${app.id}`;
-  const [kind, text] = verdicts.get(app.id) ?? ["", ""];
-  said.className = `said ${kind}`;
-  said.textContent = text;
-  return element("form", { onsubmit: async (event) => {
-    event.preventDefault();
-    say("", "Sending the challenge…");
-    try {
-      await ask("slack/events-url", { app: app.id, url: input.value.trim() });
-      say("good", "Verified. Slack now sends events there.");
-    } catch (problem) {
-      say("bad", `Not saved. ${problem.message}`);
-    }
-  } },
-  element("div", { class: "row" },
-    element("label", { for: `url-${app.id}` }, "Events address (from the connection's card in Patchbay)", input),
-    element("button", { class: "btn", type: "submit" }, "Verify and save")), said);
-}
+const VIEWS = ["talk", "meetings", "paste"];
 
 function show() {
   const [view, ...rest] = decodeURIComponent(location.hash.slice(1) || "talk").split("/");
-  const paste = view === "paste";
-  $("paste").hidden = !paste;
-  $("talk").hidden = paste;
-  $("to-paste").toggleAttribute("aria-current", paste);
-  $("to-talk").toggleAttribute("aria-current", !paste);
+  const shown = VIEWS.includes(view) ? view : "talk";
+  for (const name of VIEWS) {
+    $(name).hidden = name !== shown;
+    $(`to-${name}`).toggleAttribute("aria-current", name === shown);
+  }
   const key = rest.join("/");
-  if (!paste && key !== current) { current = key; replyTo = ""; $("problem").textContent = ""; }
+  if (shown === "talk" && key !== current) { current = key; replyTo = ""; $("problem").textContent = ""; }
   if (world) draw();
 }
 
@@ -262,6 +201,7 @@ function draw() {
   drawPlaces(places);
   drawComposer(place);
   drawChat(place);
+  drawMeetings(world);
   drawKeys();
 }
 
@@ -270,15 +210,23 @@ $("write").onsubmit = async (event) => {
   const text = $("text").value.trim();
   if (!text) return;
   const sent = await act(() => here().send(text, { as: $("as").value, to: $("to").value, mention: $("mention").checked }));
-  if (sent) { $("text").value = ""; $("text").focus(); countText(here()); }
+  if (sent) {
+    if (here().kind === "mail") { replyTo = ""; clearMailFields(); drawComposer(here()); }
+    $("text").value = "";
+    $("text").focus();
+    countText(here());
+  }
 };
 $("text").onkeydown = (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); $("write").requestSubmit(); }
+  // A mail has lines of its own.
+  const sends = here()?.kind === "mail" ? event.ctrlKey || event.metaKey : !event.shiftKey;
+  if (event.key === "Enter" && sends && !event.isComposing) { event.preventDefault(); $("write").requestSubmit(); }
 };
 $("text").oninput = () => countText(here());
 $("to").onchange = () => drawComposer(here());
 $("unreply").onclick = () => { replyTo = ""; drawComposer(here()); };
 $("back").onclick = () => { location.hash = "talk"; };
+readyMeetings(() => world);
 window.onhashchange = show;
 
 async function follow() {

@@ -1,5 +1,6 @@
 """A running sandbox, and a product that only listens."""
 
+import importlib
 import json
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import pytest
+import resend
+from resend.http_client_requests import RequestsClient
 from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 from twilio.http.http_client import TwilioHttpClient
@@ -17,6 +20,13 @@ from tests.support.listener import Listener, Peer, http_answer, listening
 from tests.support.sandbox import SandboxClient, running_sandbox
 
 ALL_SCOPES = ("app_mentions:read", "channels:history", "channels:read", "chat:write", "im:history", "users:read")
+
+
+@pytest.fixture(autouse=True)
+def resends_own_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Resend's client open its own connections here; the product gives it another transport on import, for good."""
+    importlib.import_module("services.providers.resend.client")
+    monkeypatch.setattr(resend, "default_http_client", RequestsClient())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,10 @@ class Product:
     @property
     def redirect_uri(self) -> str:
         return f"{self.url}/api/admin/ai-agents/integrations/slack/oauth/callback"
+
+    @property
+    def google_redirect_uri(self) -> str:
+        return f"{self.url}/api/admin/ai-agents/integrations/google-calendar/oauth/callback"
 
     @property
     def received(self) -> list[Received]:

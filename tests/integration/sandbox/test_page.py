@@ -4,6 +4,7 @@ from collections.abc import Generator
 from typing import Literal
 from urllib.parse import urlencode
 
+import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -119,3 +120,53 @@ def test_consent_can_be_given_by_keyboard(page: Page, sandbox: SandboxClient, pr
     page.keyboard.press("Enter")
     page.wait_for_url(f"{product.redirect_uri}?**")
     assert "state=s1" in page.url and "code=" in page.url
+
+
+def test_a_mail_is_written_answered_and_replied_to(page: Page, sandbox: SandboxClient, product: Product) -> None:
+    sandbox.mail.set_webhook_url(f"{product.url}/events")
+    page.goto("/")
+    page.get_by_role("button", name="Mia Ortega mia@harbor.example").click()
+    expect(page.get_by_label("Mail to")).to_have_value("agent@northwind.example")
+    page.get_by_label("Subject").fill("Payout")
+    page.get_by_label("Your message").fill("When is it?\n\nMia")
+    page.get_by_role("button", name="Send").click()
+    written = page.get_by_role("article").filter(has_text="When is it?")
+    expect(written).to_contain_text("received by Patchbay")
+    answer = {"from": "Nora <agent@northwind.example>", "to": "mia@harbor.example", "subject": "Re: Payout"}
+    key = sandbox.identities.resend.api_key
+    headers = {"authorization": f"Bearer {key}"}
+    sent = {**answer, "text": "On <b>Friday</b>.", "html": "<script>document.title = 'x'</script>"}
+    assert httpx2.post(f"{sandbox.base_url}/resend/emails", json=sent, headers=headers).status_code == 200
+    answered = page.get_by_role("article").filter(has_text="On <b>Friday</b>.")
+    expect(answered).to_contain_text("Nora <agent@northwind.example> → mia@harbor.example")
+    answered.get_by_text("Header fields").click()
+    expect(answered).to_contain_text("message-id")
+    answered.get_by_role("button", name="Reply").click()
+    expect(page.get_by_text("Replying to “Re: Payout”")).to_be_visible()
+    expect(page.get_by_label("Mail to")).to_be_hidden()
+    page.get_by_text("How unusual the mail is").click()
+    page.get_by_label("Keeps References").uncheck()
+    page.get_by_label("Written by").select_option("an out-of-office reply")
+    check(page)
+    page.get_by_label("Your message").fill("I am away.")
+    page.get_by_label("Your message").press("Control+Enter")
+    expect(page.get_by_role("article").filter(has_text="I am away.")).to_contain_text("received by Patchbay")
+    reply = sandbox.mail.mailbox()[-1]
+    assert (reply.subject, reply.to) == ("Re: Payout", ("Nora <agent@northwind.example>",))
+    assert reply.headers["in-reply-to"] == sandbox.mail.inbox()[0].message_id
+    assert reply.headers["auto-submitted"] == "auto-replied"
+    assert "references" not in reply.headers
+    expect(page.get_by_label("Mail to")).to_be_visible()
+    check(page)
+
+
+def test_a_webhook_endpoint_is_pasted(page: Page, sandbox: SandboxClient, product: Product) -> None:
+    page.goto("/#paste")
+    card = page.locator("section", has=page.get_by_role("heading", name="Resend · Harbor Studio"))
+    card.get_by_role("button", name="Copy Webhook signing secret").click()
+    assert page.evaluate("navigator.clipboard.readText()") == sandbox.identities.other_resend.webhook_secret
+    card.get_by_label("Webhook endpoint").fill(f"{product.url}/events")
+    card.get_by_role("button", name="Save endpoint").click()
+    expect(card.get_by_text("Saved. Resend now sends events there.")).to_be_visible()
+    expect(card.get_by_text("Events go to Patchbay")).to_be_visible()
+    check(page)

@@ -44,6 +44,7 @@ def test_the_environment_points_the_product_at_the_sandbox(tmp_path: Path, monke
     assert settings.provider_apps["slack"].signing_secret.get_secret_value() == app.signing_secret
     assert settings.provider_url("slack", "api", default="") == "http://127.0.0.1:8001/slack/api/"
     assert settings.provider_url("twilio", "api", default="") == "http://127.0.0.1:8001/twilio"
+    assert settings.provider_url("resend", "api", default="") == "http://127.0.0.1:8001/resend"
 
 
 def test_it_does_not_start_unless_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
