@@ -63,9 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap.add_argument("--tenant", required=True, help="the tenant's name")
     bootstrap.add_argument("--json", action="store_true", help="answer in JSON")
     _add_keys_commands(add("keys", _keys, "Look at keys, exchange them, take the way back."))
+    _add_deliveries_commands(add("deliveries", _deliveries, "Replay webhooks: process, draft or send again."))
     link = add("sign-in-link", _sign_in_link, "Print a link that signs a person in once.")
     link.add_argument("--email", required=True, help="the person's address")
     link.add_argument("--json", action="store_true", help="answer in JSON")
+    doctor = add("doctor", _doctor, "Look whether everything is set up as it must be; changes nothing.")
+    doctor.add_argument("--json", action="store_true", help="answer in JSON")
     provider = add("new-provider", _new_provider, "Write the files of a new provider, with tests that pass.")
     provider.add_argument("slug", help="lower case letters, digits and underscores, such as discord")
     return parser
@@ -88,6 +91,24 @@ def _add_keys_commands(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--dry-run", action="store_true", help="only say what would be done")
     destroy = add("destroy", "Destroy keys that are switched off, before their time.")
     destroy.add_argument("--yes", action="store_true", help="really: there is no way back")
+
+
+def _add_deliveries_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="errand", required=True, metavar="command")
+    summary = "Process, draft or send again: one delivery, or all that have something in common."
+    replay = commands.add_parser("replay", help=summary, description=summary)
+    replay.add_argument("--tenant", required=True, help="the company: its id, or its name")
+    replay.add_argument("--kind", choices=["process", "rehearse", "send"], default="process", help="what to do again")
+    replay.add_argument("--reason", default="", help="why, for the audit log; needed unless it is a dry run")
+    replay.add_argument("--delivery", default="", help="only this one, by its id")
+    replay.add_argument("--connection", default="", help="only this connection's, by its id")
+    for name in ("state", "provider", "cause", "event-type"):
+        replay.add_argument(f"--{name}", default="", help=f"only those with this {name.replace('-', ' ')}")
+    for name, words in (("since", "then or later"), ("until", "before then")):
+        replay.add_argument(f"--{name}", default="", help=f"only those received {words}: 2026-03-01T09:00:00Z")
+    replay.add_argument("--may-double", action="store_true", help="also send what may have arrived already")
+    replay.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    replay.add_argument("--json", action="store_true", help="answer in JSON")
 
 
 # Processes
@@ -186,6 +207,19 @@ def _keys(arguments: Arguments) -> int:
             kernel.close()
 
 
+def _deliveries(arguments: Arguments) -> int:
+    with _beside_running_product():
+        settings = _settings("deliveries")
+        from services.kernel.kernel import build_kernel
+        from workers.runtime.deliveries import replay_deliveries
+
+        kernel = build_kernel(settings)
+        try:
+            return replay_deliveries(kernel, arguments)
+        finally:
+            kernel.close()
+
+
 def _sign_in_link(arguments: Arguments) -> int:
     with _beside_running_product(or_start_servers=True):
         settings = _settings("sign-in-link")
@@ -195,6 +229,14 @@ def _sign_in_link(arguments: Arguments) -> int:
         link = tenants.create_sign_in_link(build_kernel(settings), email=arguments.email)
     _answer({"sign_in_link": link}, as_json=arguments.json)
     return 0
+
+
+def _doctor(arguments: Arguments) -> int:
+    with _beside_running_product():
+        settings = _settings("doctor")
+        from workers.runtime.doctor import examine
+
+        return examine(settings, as_json=arguments.json)
 
 
 def _new_provider(arguments: Arguments) -> int:

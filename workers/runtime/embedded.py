@@ -217,6 +217,7 @@ class EmbeddedRedis:
                 # No commands that read or change the server; RQ and Reflex work without them, but both need EVAL.
                 *("--user", "default", "on", "nopass", "~*", "&*", "+@all", "-@dangerous"),
                 *("+client|setname", "+client|list"),  # RQ's workers introduce themselves
+                "+info",  # `patchbay doctor` asks how it is set up
             ),
             cwd=self._data_dir if self._account is None else Path("/"),
             env=_server_environment(),

@@ -1,0 +1,102 @@
+"""What `patchbay doctor` gathers before it judges. ``None`` stands for what could not be read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from services.operations.self_test import Seen
+from services.operations.views import QueueView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFacts:
+    """The key-encryption key."""
+
+    source: str
+    """A variable's name, or the file's path."""
+    is_file: bool
+    exists: bool = True
+    mode: int = 0o600
+    is_own: bool = True
+    """Whether the file belongs to whoever runs this command."""
+    problem: str = ""
+    """Why it cannot be used, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """PostgreSQL."""
+
+    skew_seconds: float
+    """How far our clock is ahead of the database's."""
+    settings: Mapping[str, str]
+    version: int
+    """``server_version_num``."""
+    role: str
+    is_above_isolation: bool
+    """Whether that role passes row-level security by."""
+    owns_tables: bool
+    revision: str
+    expected_revision: str
+    queues: tuple[QueueView, ...] = ()
+    processes: Mapping[str, int]
+    granted: tuple[tuple[str, tuple[str, ...], int], ...] = ()
+    """(provider, scopes, connections) of the operator's apps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisFacts:
+    """Redis."""
+
+    is_told: bool = True
+    """Whether it says anything about itself."""
+    is_append_only: bool
+    eviction: str
+    memory_limit: int
+    """In bytes; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressFacts:
+    """What answered under the public address."""
+
+    url: str
+    is_https: bool
+    is_loopback: bool
+    outcome: Literal["ours", "unreachable", "foreign"]
+    detail: str = ""
+    refuses_forgeries: bool = True
+    seen: Seen = field(default_factory=Seen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppFacts:
+    """The operator's app at one provider."""
+
+    provider: str
+    name: str
+    variables: Mapping[str, bool]
+    """What it consists of, and whether that is set."""
+    scopes: tuple[str, ...]
+    """What the manifest asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskFacts:
+    """Where the data folder lies."""
+
+    path: str
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that is judged."""
+
+    key: KeyFacts
+    database: DatabaseFacts | None
+    redis: RedisFacts | None
+    address: AddressFacts | None
+    apps: tuple[AppFacts, ...]
+    disk: DiskFacts | None

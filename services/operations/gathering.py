@@ -1,0 +1,196 @@
+"""Reads the facts for `patchbay doctor`; every effect of it stands here. Nothing is changed."""
+
+import os
+import shutil
+import stat
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.kernel.db import Database
+from services.kernel.errors import ConfigurationError
+from services.kernel.kernel import Kernel, build_kernel, connect_redis
+from services.kernel.keyring import describe_source
+from services.kernel.settings import Settings
+from services.operations import repository
+from services.operations.facts import (
+    AddressFacts,
+    AppFacts,
+    DatabaseFacts,
+    DiskFacts,
+    Facts,
+    KeyFacts,
+    RedisFacts,
+)
+from services.operations.measuring import HEARD_SECONDS, count_kinds
+from services.operations.schema import expected_revision
+from services.operations.self_test import PROOF_HEADER, SELF_TEST_PATH, Seen, read_answer, write_self_test
+from services.operations.views import QueueView
+from services.provider_kit.contract import ProviderManifest
+from services.provider_kit.registry import list_manifests
+from services.vault import require_usable_keys
+from services.vault.repository import list_holders
+
+_PATIENCE_SECONDS = 10.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def gather(settings: Settings) -> Facts:
+    """Read everything; what does not answer is left out. A key that is missing is not made."""
+    key = _key(settings)
+    kernel: Kernel | None = None
+    if key.exists:
+        try:
+            kernel = build_kernel(settings)
+        except ConfigurationError as error:
+            key = replace(key, problem=str(error))
+    facts = Facts(
+        key=key,
+        database=_database(settings),
+        redis=_redis(settings),
+        address=None,
+        apps=tuple(_app(settings, manifest) for manifest in list_manifests() if manifest.oauth),
+        disk=_disk(settings.data_dir),
+    )
+    if kernel is None:
+        return facts
+    try:
+        if facts.database and facts.database.revision == facts.database.expected_revision:
+            facts = replace(facts, key=_tried(kernel, key))
+        return replace(facts, address=_address(kernel))
+    finally:
+        kernel.close()
+
+
+def _key(settings: Settings) -> KeyFacts:
+    source = describe_source(settings)
+    if source.startswith("PATCHBAY_"):
+        return KeyFacts(source=source, is_file=False)
+    try:
+        status = Path(source).stat()
+    except OSError:
+        return KeyFacts(source=source, is_file=True, exists=False)
+    return KeyFacts(
+        source=source, is_file=True, mode=stat.S_IMODE(status.st_mode), is_own=status.st_uid == os.geteuid()
+    )
+
+
+def _tried(kernel: Kernel, key: KeyFacts) -> KeyFacts:
+    try:
+        require_usable_keys(kernel)
+    except ConfigurationError as error:
+        return replace(key, problem=str(error))
+    return key
+
+
+def _database(settings: Settings) -> DatabaseFacts | None:
+    database = Database(settings.database_url)
+    try:
+        with database.unscoped_transaction("operations.examine") as session:
+            repository.limit_time(session, seconds=_PATIENCE_SECONDS)
+            before = time.time()
+            server = repository.read_server(session)
+            ours = (before + time.time()) / 2
+            revision = repository.find_revision(session)
+            facts = DatabaseFacts(
+                skew_seconds=ours - server.now,
+                settings={
+                    "fsync": server.fsync,
+                    "synchronous_commit": server.synchronous_commit,
+                    "full_page_writes": server.full_page_writes,
+                },
+                version=server.version,
+                role=server.role,
+                is_above_isolation=server.is_above_isolation,
+                owns_tables=server.owns_tables,
+                revision=revision,
+                expected_revision=expected_revision() or "",
+                processes={},
+            )
+            if revision != facts.expected_revision:
+                return facts  # its tables may not be there
+            holders = list_holders(session, silent_seconds=HEARD_SECONDS)
+            return replace(
+                facts,
+                processes={item.words[0]: item.count for item in count_kinds(holder.process for holder in holders)},
+                queues=tuple(
+                    QueueView(name=name, open=count, due=due, oldest_seconds=float(age))
+                    for name, count, due, age in repository.count_open(session)
+                ),
+                granted=tuple(
+                    (provider, tuple(scopes), count)
+                    for provider, scopes, count in repository.list_granted_scopes(session)
+                ),
+            )
+    except SQLAlchemyError:
+        return None
+    finally:
+        database.dispose()
+
+
+def _redis(settings: Settings) -> RedisFacts | None:
+    redis = connect_redis(settings)
+    try:
+        found = repository.read_redis(redis)
+    except (RedisError, OSError):
+        return None
+    finally:
+        redis.close()
+    return RedisFacts(
+        is_told=bool(found),
+        is_append_only=found.get("aof_enabled") == "1",
+        eviction=found.get("maxmemory_policy", "unknown"),
+        memory_limit=int(found.get("maxmemory", "0")),
+    )
+
+
+def _address(kernel: Kernel) -> AddressFacts:
+    url = kernel.settings.public_url
+    parts = urlsplit(url)
+    facts = AddressFacts(
+        url=url, is_https=parts.scheme == "https", is_loopback=parts.hostname in _LOOPBACK, outcome="unreachable"
+    )
+    test = write_self_test(kernel.kek, now=datetime.now(UTC))
+    try:
+        # Not the client for calls to providers, which refuses private addresses: this one is the operator's own.
+        with httpx2.Client(timeout=_PATIENCE_SECONDS, trust_env=False, follow_redirects=False) as client:
+            answer = client.post(url + SELF_TEST_PATH, content=test.body, headers={PROOF_HEADER: test.proof})
+            forged = client.post(url + SELF_TEST_PATH, content=test.body, headers={PROOF_HEADER: "0" * 64})
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        return replace(facts, detail=f"{type(error).__name__}.")
+    seen: Seen | None = None
+    if answer.status_code == 200:
+        seen = read_answer(kernel.kek, nonce=test.nonce, body=answer.content)
+    if seen is None:
+        return replace(facts, outcome="foreign", detail=f"it answered {answer.status_code} without our key's proof.")
+    return replace(facts, outcome="ours", seen=seen, refuses_forgeries=forged.status_code == 401)
+
+
+def _app(settings: Settings, manifest: ProviderManifest) -> AppFacts:
+    app = settings.provider_apps.get(manifest.slug)
+    variables = {
+        "client_id": bool(app and app.client_id.strip()),
+        "client_secret": bool(app and app.client_secret.get_secret_value().strip()),
+    }
+    if manifest.webhook_proof == "secret" and any(kind.shared for kind in manifest.webhooks):
+        variables["signing_secret"] = bool(app and app.signing_secret.get_secret_value().strip())
+    return AppFacts(
+        provider=manifest.slug,
+        name=manifest.name,
+        variables=variables,
+        scopes=tuple(scope.name for scope in manifest.scopes),
+    )
+
+
+def _disk(folder: Path) -> DiskFacts | None:
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    return DiskFacts(path=str(folder.absolute()), free_bytes=usage.free, total_bytes=usage.total)

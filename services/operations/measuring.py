@@ -1,0 +1,67 @@
+"""Reads what operators watch: how much work waits and for how long, what came up lately, who is at work."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+
+from services.kernel.ids import lowest_id
+from services.kernel.kernel import Kernel
+from services.operations import repository
+from services.operations.views import Activity, CountView, DurationView, QueueView
+from services.vault.repository import list_holders
+
+LATELY = timedelta(minutes=5)
+HEARD_SECONDS = 60.0
+"""A process that has given no sign of life for so long counts as gone."""
+_PATIENCE_SECONDS = 3.0
+
+
+def measure(kernel: Kernel) -> Activity:
+    """Read the numbers of the whole installation, in a few statements that each give up after three seconds."""
+    floor = lowest_id(kernel.clock.now() - LATELY)
+    with kernel.unscoped_session("operations.measure") as session:
+        repository.limit_time(session, seconds=_PATIENCE_SECONDS)
+        holders = [holder.process for holder in list_holders(session, silent_seconds=HEARD_SECONDS)]
+        return Activity(
+            queues=tuple(_queue(row) for row in repository.count_open(session)),
+            deliveries=_counts(repository.count_deliveries(session, floor=floor)),
+            messages=_counts(repository.count_messages(session, floor=floor)),
+            failures=_counts(repository.count_failures(session, floor=floor)),
+            dead_letters=_counts(repository.count_dead_letters(session)),
+            processing=_durations(repository.measure_processing(session, floor=floor)),
+            sending=_durations(repository.measure_sending(session, floor=floor)),
+            processes=count_kinds(holders),
+        )
+
+
+def list_heard(kernel: Kernel) -> tuple[CountView, ...]:
+    """Return how many processes of each kind have given a sign of life lately."""
+    with kernel.unscoped_session("operations.list_processes") as session:
+        repository.limit_time(session, seconds=_PATIENCE_SECONDS)
+        return count_kinds(holder.process for holder in list_holders(session, silent_seconds=HEARD_SECONDS))
+
+
+def count_kinds(processes: Iterable[str]) -> tuple[CountView, ...]:
+    """Count processes by what they do; a name is ``worker (pid 7 on host)``."""
+    kinds = Counter(name.partition(" ")[0] for name in processes)
+    return tuple(CountView(words=(kind,), count=count) for kind, count in sorted(kinds.items()))
+
+
+def _queue(row: repository.Values) -> QueueView:
+    name, count, due, age = row
+    return QueueView(name=name, open=count, due=due, oldest_seconds=float(age))
+
+
+def _counts(rows: Iterable[repository.Values]) -> tuple[CountView, ...]:
+    return tuple(CountView(words=tuple(str(word) for word in row[:-1]), count=row[-1]) for row in rows)
+
+
+def _durations(rows: Iterable[repository.Values]) -> tuple[DurationView, ...]:
+    return tuple(
+        DurationView(
+            provider=row[0],
+            count=row[1],
+            quantiles=tuple(zip(repository.QUANTILES, (float(value) for value in row[2:]), strict=True)),
+        )
+        for row in rows
+    )
