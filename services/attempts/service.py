@@ -1,16 +1,18 @@
-"""One retry policy for deliveries, turns and messages."""
+"""One retry policy for deliveries, turns, messages, action runs and rehearsals."""
 
 from datetime import datetime, timedelta
 from typing import Literal
 
-from models import FailedAttempt, Message, Turn, WebhookDelivery
+from models import ActionRun, FailedAttempt, Message, Rehearsal, Turn, WebhookDelivery
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import PatchbayError, RetryLater
 from services.kernel.ids import new_id
 from services.kernel.leases import backoff_seconds
 from services.kernel.settings import Settings
 
-Subject = Literal["delivery", "turn", "message"]
+Subject = Literal["delivery", "turn", "message", "action", "rehearsal"]
+CUT_OFF = "cut_off"
+"""The cause of what was given up because no attempt at it came to an end."""
 
 
 def seconds_until_retry(settings: Settings, error: Exception, *, attempt: int) -> float | None:
@@ -29,9 +31,16 @@ def seconds_until_retry(settings: Settings, error: Exception, *, attempt: int) -
     return backoff_seconds(attempt, base=settings.retry_base_seconds)
 
 
+def cause_of(error: Exception) -> str:
+    """Return what is alike in failures of one kind: the error's class, and its code if that says more."""
+    name = type(error).__name__
+    says_more = isinstance(error, PatchbayError) and error.code != error.default_code
+    return f"{name}/{_code_of(error)}" if says_more else name
+
+
 def record_failure(
     work: UnitOfWork,
-    row: WebhookDelivery | Turn | Message,
+    row: WebhookDelivery | Turn | Message | ActionRun | Rehearsal,
     *,
     subject: Subject,
     error: Exception,
@@ -48,6 +57,8 @@ def record_failure(
             subject_id=row.id,
             attempt=row.attempt,
             error=type(error).__name__,
+            code=_code_of(error),
+            provider=error.provider if isinstance(error, PatchbayError) else "",
             message=error.message
             if isinstance(error, PatchbayError)
             else "An error in Patchbay; see the server's log.",
@@ -55,3 +66,7 @@ def record_failure(
             created_at=now,
         )
     )
+
+
+def _code_of(error: Exception) -> str:
+    return error.code if isinstance(error, PatchbayError) else ""

@@ -2,8 +2,9 @@
 
 from services.connections.app_guide import describe_app
 from services.connections.apps import create_app, delete_app, list_apps, update_app
+from services.connections.calling import call_noted
 from services.connections.catalogue import available_providers
-from services.connections.causes import cause_of
+from services.connections.causes import cause_of, is_about_connection
 from services.connections.checks import check_connection, test_connection
 from services.connections.clients import (
     RENEWED,
@@ -25,7 +26,8 @@ from services.connections.numbers import assign_number, sync_numbers
 from services.connections.oauth import begin_oauth, begin_reconnect, callback_url
 from services.connections.oauth_callback import describe_refusal, finish_oauth
 from services.connections.oauth_reply import refusal_message
-from services.connections.reading import get_connection, list_connections
+from services.connections.preparing import store_domains
+from services.connections.reading import get_connection, get_open_row, get_row, list_connections
 from services.connections.refresh import fresh_secrets, keep_fresh, refresh_connection, with_fresh_token
 from services.connections.repository import RECEIVING, WAITS_FOR_CONNECTION
 from services.connections.service import connect_with_keys, plan_reconnect, reconnect_with_keys
@@ -89,6 +91,7 @@ __all__ = [
     "available_providers",
     "begin_oauth",
     "begin_reconnect",
+    "call_noted",
     "callback_url",
     "cause_of",
     "change_status",
@@ -106,6 +109,9 @@ __all__ = [
     "finish_oauth",
     "fresh_secrets",
     "get_connection",
+    "get_open_row",
+    "get_row",
+    "is_about_connection",
     "keep_fresh",
     "list_apps",
     "list_connections",
@@ -124,6 +130,7 @@ __all__ = [
     "refresh_connection",
     "refusal_message",
     "resume",
+    "store_domains",
     "sync_numbers",
     "test_connection",
     "update_app",

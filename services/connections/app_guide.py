@@ -68,7 +68,7 @@ def describe_app(
             pasted_into=kind.pasted_into,
         )
         for kind in manifest.webhooks
-        if kind.shared
+        if kind.shared and manifest.webhook_proof == "secret"
     )
     return AppGuideView(
         provider=manifest.slug,
@@ -90,7 +90,8 @@ def describe_app(
 def app_fields(manifest: ProviderManifest) -> tuple[Field, ...]:
     """Return what is kept of an app: its name here, and its keys."""
     keys = (_NAME, _CLIENT_ID, _CLIENT_SECRET)
-    return (*keys, _SIGNING_SECRET) if Capability.WEBHOOKS in manifest.capabilities else keys
+    is_signed = Capability.WEBHOOKS in manifest.capabilities and manifest.webhook_proof == "secret"
+    return (*keys, _SIGNING_SECRET) if is_signed else keys
 
 
 def _describe_manifest(

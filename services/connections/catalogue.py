@@ -68,6 +68,7 @@ def _card(settings: Settings, manifest: ProviderManifest, *, connection_count: i
         slug=manifest.slug,
         name=manifest.name,
         category=manifest.category,
+        is_core=manifest.is_core,
         summary=manifest.summary,
         capabilities=tuple(sorted(capability.value for capability in manifest.capabilities)),
         tier=read_quality(manifest.slug).tier.value,
@@ -78,6 +79,7 @@ def _card(settings: Settings, manifest: ProviderManifest, *, connection_count: i
         has_operator_app=find_operator_app(settings, manifest.slug) is not None,
         setup_guide=registry.read_setup(manifest.slug),
         disconnect_effects=manifest.disconnect_effects,
+        answers=manifest.answers,
         connection_count=connection_count,
         missing="" if is_possible else "; ".join(scheme.missing for scheme in schemes),
     )

@@ -36,3 +36,12 @@ def cause_of(error: PatchbayError | ConfigurationError) -> CauseClass:
     if isinstance(error, Refused) and error.code in _AUTHORISATION_CODES:
         return CauseClass.AUTHORISATION
     return CauseClass.CONFIGURATION
+
+
+def is_about_connection(error: PatchbayError) -> bool:
+    """Return whether a failed call says something about the connection, not about what it was asked to do.
+
+    A provider that asks for a slower pace is not in trouble; the retry keeps to it. An error without a provider is
+    our own.
+    """
+    return bool(error.provider) and cause_of(error) not in (CauseClass.CONFIGURATION, CauseClass.RATE_LIMIT)

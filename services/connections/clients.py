@@ -123,11 +123,13 @@ def open_secrets(kernel: Kernel, work: UnitOfWork, connection: Connection) -> di
 
 
 def webhook_secrets(kernel: Kernel, work: UnitOfWork, connection: Connection) -> Mapping[str, Secret]:
-    """Return what a webhook's signature is checked with: the secret of the app, or the connection's own.
+    """Return what proves a webhook: the secret of the app, the connection's own, or its subscriptions' tokens.
 
     Returns:
         Secrets by name; empty if there are none, and then the provider's module refuses every request.
     """
+    if registry.get_manifest(connection.provider).webhook_proof == "subscription":
+        return subscription_secrets(kernel, work, connection)
     if connection.provider_app_id is not None:
         app = app_repository.find_app(work.session, tenant_id=work.tenant_id, app_id=connection.provider_app_id)
         return own_app_secrets(kernel, work, app) if app else {}
@@ -135,6 +137,18 @@ def webhook_secrets(kernel: Kernel, work: UnitOfWork, connection: Connection) ->
         return open_secrets(kernel, work, connection)
     registered = find_operator_app(kernel.settings, connection.provider)
     return operator_secrets(registered) if registered else {}
+
+
+def subscription_secrets(kernel: Kernel, work: UnitOfWork, connection: Connection) -> dict[str, Secret]:
+    """Return, for each of a connection's subscriptions, its id → the provider's resource id, a space, the token."""
+    rows = repository.list_subscriptions(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
+    tokens = {
+        row.external_id: vault.reveal(
+            work, kernel, table="subscription", column="sealed_token", row_id=row.id, sealed=row.sealed_token
+        )
+        for row in rows
+    }
+    return {row.external_id: Secret(f"{row.external_resource_id} {tokens[row.external_id].reveal()}") for row in rows}
 
 
 def own_app_secrets(kernel: Kernel, work: UnitOfWork, app: OwnApp) -> dict[str, Secret]:
@@ -166,12 +180,14 @@ def operator_secrets(app: ProviderApp) -> dict[str, Secret]:
 
 def endpoint_url(settings: Settings, *, provider: str, token: str, kind: str) -> str:
     """Return the address of one kind of webhook of one endpoint."""
-    return f"{settings.public_url}/api/ai-agents/webhooks/{provider}/{token}/{kind}"
+    return f"{settings.public_url}/api/ai-agents/webhooks/{registry.address_of(provider)}/{token}/{kind}"
 
 
 def shared_endpoint_url(settings: Settings, *, provider: str, kind: str) -> str:
-    """Return the address that the operator's app calls for all tenants."""
-    return f"{settings.public_url}/api/ai-agents/webhooks/{provider}/{kind}"
+    """Return the address that is called for all tenants."""
+    is_default = any(item.default for item in registry.get_manifest(provider).webhooks if item.name == kind)
+    address = f"{settings.public_url}/api/ai-agents/webhooks/{registry.address_of(provider)}"
+    return address if is_default else f"{address}/{kind}"
 
 
 def webhook_urls(kernel: Kernel, work: UnitOfWork, connection: Connection) -> dict[str, str]:
@@ -198,10 +214,17 @@ def find_connections_for_account(
 ) -> Sequence[tuple[UUID, UUID]]:
     """Return (tenant id, connection id) of what a request to a shared address may be about.
 
-    The account ids come from a request that nothing has proven yet: a candidate counts only after the signature has
+    Args:
+        kernel: the process's seams.
+        provider: its slug.
+        account_ids: what the request names: external accounts, or subscriptions of ours where those prove it.
+
+    The ids come from a request that nothing has proven yet: a candidate counts only after the signature has
     been checked with its own secret.
     """
     if not account_ids:
         return ()
     with kernel.unscoped_session("connections.find_by_account") as session:
+        if registry.get_manifest(provider).webhook_proof == "subscription":
+            return repository.list_subscribed_connections(session, subscription_ids=account_ids)
         return repository.list_account_connections(session, provider=provider, account_ids=account_ids)

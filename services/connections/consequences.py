@@ -85,7 +85,8 @@ def _count(view: ConnectionView, *, waiting: int) -> list[str]:
     if waiting:
         sentences.append(f"{_plural(waiting, 'waiting answer')} {'is' if waiting == 1 else 'are'} dropped.")
     if usage.conversations:
-        sentences.append(f"{_plural(usage.conversations, 'conversation')} can still be read, unless you delete them.")
+        what = "it" if usage.conversations == 1 else "them"
+        sentences.append(f"{_plural(usage.conversations, 'conversation')} can still be read, unless you delete {what}.")
     return sentences
 
 

@@ -2,7 +2,7 @@
 
 1. The connection is out of use: its addresses are closed, its numbers free, what must still be done is written down.
 2. The answers that wait are dropped.
-3. Our access is given back at the provider, with the secrets in memory only.
+3. Subscriptions are ended and our access is given back at the provider, with the secrets in memory only.
 4. The secrets are forgotten, whatever the provider said, and its answer is kept.
 5. The history is deleted in batches, if that was asked for, and at last the row.
 
@@ -17,13 +17,13 @@ from uuid import UUID
 
 from models import Connection, ConnectionStatus, Ending
 from services import audit
-from services.connections import ending_repository, repository
+from services.connections import ending_repository, preparing_repository, repository
 from services.connections.clients import open_secrets
 from services.connections.consequences import revocation_of
 from services.connections.life import add_transition, change_status
 from services.connections.reading import build_view, get_row
 from services.connections.refresh_repository import lock_connection, take_lease
-from services.connections.revoking import Access, give_back
+from services.connections.revoking import Access, end_subscriptions, give_back
 from services.connections.views import Deleted, Disconnected, RevocationView
 from services.kernel.db import UnitOfWork
 from services.kernel.ids import new_id
@@ -159,6 +159,13 @@ def _claim(kernel: Kernel, work: UnitOfWork, connection_id: UUID) -> _Claim | No
         secrets=open_secrets(kernel, work, connection),
         plan=revocation_of(kernel, work, connection),
         settings=dict(connection.settings),
+        subscriptions=tuple(
+            (row.external_id, row.external_resource_id)
+            for row in repository.list_subscriptions(
+                work.session, tenant_id=work.tenant_id, connection_id=connection_id
+            )
+            if row.external_resource_id
+        ),
     )
     return _Claim(
         tenant_id=work.tenant_id,
@@ -187,6 +194,7 @@ def _wait_for_claim(kernel: Kernel, *, tenant_id: UUID, connection_id: UUID) -> 
 def _carry_out(kernel: Kernel, claim: _Claim) -> RevocationView | None:
     with bind_context(tenant_id=claim.tenant_id, connection_id=claim.connection_id):
         _drop_waiting(kernel, claim)
+        end_subscriptions(kernel, claim.connection, claim.access)
         answer = give_back(kernel, claim.connection, claim.access)
         if not _forget(kernel, claim, answer):
             return answer
@@ -215,6 +223,7 @@ def _forget(kernel: Kernel, claim: _Claim, answer: RevocationView | None) -> boo
         session, tenant_id, connection_id = work.session, claim.tenant_id, claim.connection_id
         had_secrets = bool(repository.list_credentials(session, tenant_id=tenant_id, connection_id=connection_id))
         repository.delete_credentials(session, tenant_id=tenant_id, connection_id=connection_id)
+        preparing_repository.retire_calendars(work, connection_id)
         if answer and had_secrets:
             actor = system_actor(claim.tenant_id, registry.get_manifest(connection.provider).name)
             add_transition(
@@ -238,6 +247,7 @@ def _delete_batch(kernel: Kernel, claim: _Claim) -> bool:
         connection = _lock_ours(kernel, work, claim)
         if connection is None or connection.ending is Ending.KEEP_HISTORY:
             return False
+        preparing_repository.delete_calendars(work, claim.connection_id)
         return ending_repository.delete_history_batch(
             work.session, tenant_id=claim.tenant_id, connection_id=claim.connection_id
         )

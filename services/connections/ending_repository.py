@@ -10,6 +10,7 @@ from sqlalchemy import delete, exists, func, update
 from sqlmodel import Session, col, select
 
 from models import (
+    ActionRun,
     Connection,
     Contact,
     Conversation,
@@ -138,6 +139,12 @@ def delete_history_batch(session: Session, *, tenant_id: UUID, connection_id: UU
         .limit(_CONVERSATIONS_AT_ONCE)
     ).all()
     if not deliveries and not conversations:
+        _run(
+            session,
+            delete(ActionRun).where(
+                col(ActionRun.tenant_id) == tenant_id, col(ActionRun.connection_id) == connection_id
+            ),
+        )
         _run(
             session,
             delete(WebhookRefusal).where(

@@ -66,7 +66,10 @@ def build_consent_url(place: AppAtProvider, *, redirect_uri: str, state: Secret,
         code_challenge_method="S256",
     )
     url, _ = client.create_authorization_url(
-        place.urls[place.scheme.authorize_url], state=state.reveal(), code_verifier=verifier.reveal() or None
+        place.urls[place.scheme.authorize_url],
+        state=state.reveal(),
+        code_verifier=verifier.reveal() or None,
+        **dict(place.scheme.authorize_params),
     )
     return str(url)
 

@@ -26,11 +26,10 @@ from services.connections import reading_repository, repository
 from services.connections.reading import get_row
 from services.connections.views import TransitionView
 from services.kernel.db import UnitOfWork
-from services.kernel.errors import InvalidInput
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.kernel.log import get_logger
-from services.kernel.paging import Page
+from services.kernel.paging import Page, read_id
 from services.tenants import Actor, Permission, require
 
 _log = get_logger(__name__)
@@ -186,7 +185,7 @@ def list_transitions(
             work.session,
             tenant_id=actor.tenant_id,
             connection_id=connection_id,
-            before=_read_cursor(cursor),
+            before=read_id(cursor),
             limit=size + 1,
         )
     views = tuple(
@@ -203,10 +202,3 @@ def list_transitions(
         for row in rows[:size]
     )
     return Page(views, str(views[-1].id) if len(rows) > size else "")
-
-
-def _read_cursor(cursor: str) -> UUID | None:
-    try:
-        return UUID(cursor) if cursor else None
-    except ValueError as error:
-        raise InvalidInput("Use the next_cursor of the page before, unchanged.", field="cursor") from error

@@ -1,27 +1,25 @@
 """The numbers of a connection, and which agent answers on each."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from models import Connection, PhoneNumber
 from services import audit
 from services.connections import repository
+from services.connections.calling import call_noted
 from services.connections.clients import provider_context, webhook_urls
 from services.connections.life import look_at_health
-from services.connections.notes import note_failure
 from services.connections.reading import build_view, get_open_row
 from services.connections.refresh import with_fresh_token
 from services.connections.saving import require_agent, store_channels
 from services.connections.views import ConnectionView
 from services.kernel.db import UnitOfWork
-from services.kernel.errors import NotFound, PatchbayError, Refused
+from services.kernel.errors import NotFound, Refused
 from services.kernel.kernel import Kernel
 from services.provider_kit import registry
 from services.provider_kit.contract import ProviderContext
 from services.tenants import Actor, Permission, require
-
-ResultT = TypeVar("ResultT")
 
 
 def sync_numbers(kernel: Kernel, *, actor: Actor, connection_id: UUID) -> ConnectionView:
@@ -33,7 +31,7 @@ def sync_numbers(kernel: Kernel, *, actor: Actor, connection_id: UUID) -> Connec
     """
     require(actor, Permission.CONNECTIONS_EDIT)
     connection, context = _open(kernel, actor.tenant_id, connection_id)
-    channels = _call(
+    channels = call_noted(
         kernel, connection, lambda: registry.channels(connection.provider).list_channels(_client(connection, context))
     )
     with kernel.unit_of_work(actor.tenant_id) as work:
@@ -76,7 +74,7 @@ def assign_number(
         urls = webhook_urls(kernel, work, connection)
     if agent_id is not None:
         _, context = _open(kernel, actor.tenant_id, connection_id)
-        _call(kernel, connection, lambda: _route(_client(connection, context), connection, number, urls))
+        call_noted(kernel, connection, lambda: _route(_client(connection, context), connection, number, urls))
     with kernel.unit_of_work(actor.tenant_id) as work:
         row = get_open_row(work, connection_id, for_update=True)
         current = _get_number(work, connection_id=connection_id, number_id=number_id)
@@ -110,16 +108,6 @@ def _open(kernel: Kernel, tenant_id: UUID, connection_id: UUID) -> tuple[Connect
 
 def _client(connection: Connection, context: ProviderContext) -> Any:
     return registry.client(connection.provider).build_client(context)
-
-
-def _call(kernel: Kernel, connection: Connection, call: Callable[[], ResultT]) -> ResultT:
-    """Call the provider outside any transaction; what it refuses shows on the card."""
-    try:
-        return call()
-    except PatchbayError as error:
-        with kernel.unit_of_work(connection.tenant_id) as work:
-            note_failure(work, connection, error, now=kernel.clock.now())
-        raise
 
 
 def _route(client: Any, connection: Connection, number: PhoneNumber, urls: Mapping[str, str]) -> None:

@@ -76,6 +76,10 @@ def begin_oauth(
     verifier = Secret(new_token(bits=384) if scheme.pkce else "")
     redirect_uri = callback_url(kernel.settings, provider=manifest.slug)
     now = kernel.clock.now()
+    if manifest.needs_agent and agent_id is None and connection_id is None:
+        raise Refused(
+            f"{manifest.name} is connected for one agent. Choose which.", code="needs_agent", provider=provider
+        )
     with kernel.unit_of_work(actor.tenant_id) as work:
         target = _find_target(work, manifest, agent_id=agent_id, app_id=app_id, connection_id=connection_id)
         place = find_ready_place(kernel, work, manifest=manifest, scheme=scheme, app_id=target.app_id)
@@ -134,7 +138,7 @@ def begin_reconnect(kernel: Kernel, *, actor: Actor, connection_id: UUID, is_pop
 
 def callback_url(settings: Settings, *, provider: str) -> str:
     """Return the address a provider sends the browser back to; built from the setting, never from a request."""
-    return f"{settings.public_url}/api/admin/ai-agents/integrations/{provider}/oauth/callback"
+    return f"{settings.public_url}/api/admin/ai-agents/integrations/{registry.address_of(provider)}/oauth/callback"
 
 
 def _find_target(

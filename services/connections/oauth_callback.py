@@ -17,7 +17,7 @@ from services.connections.oauth import ATTEMPT_TABLE, VERIFIER_COLUMN, Target, h
 from services.connections.oauth_reply import REFUSALS, Reply, WalkEnded, read_reply, refusal_message
 from services.connections.places import find_ready_place, find_scheme
 from services.connections.saving import Draft, prove, save
-from services.connections.token_times import plan_times
+from services.connections.token_times import DIES_AT, plan_times
 from services.connections.views import OAuthOutcome
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import Conflict, NotFound, PatchbayError, Refused, RetryLater, Unauthenticated
@@ -184,10 +184,11 @@ def _draft(
     began = kernel.clock.now()
     answer = exchange_code(kernel.http, place, code=code, redirect_uri=claim.redirect_uri, verifier=claim.verifier)
     grant = _read_grant(manifest, answer)
-    _require_scopes(manifest, grant.account.scopes)
-    facts = dict(grant.account.details)
+    scopes = grant.account.scopes if grant.account else grant.scopes
+    _require_scopes(manifest, scopes)
+    facts = dict(grant.account.details) if grant.account else {}
     proof = prove(kernel, manifest, secrets=grant.secrets, settings=facts)
-    if proof.account.id != grant.account.id:
+    if grant.account and proof.account.id != grant.account.id:
         raise Refused(f"{manifest.name} answered for two different accounts. Start again.", code="other_account")
     times = plan_times(
         scheme,
@@ -203,8 +204,8 @@ def _draft(
         provider_app_id=claim.target.app_id,
         connection_id=claim.target.connection_id,
         secrets=grant.secrets,
-        settings=facts,
-        scopes=grant.account.scopes or proof.account.scopes,
+        settings={**facts, DIES_AT: (began + grant.ends_in).isoformat() if grant.ends_in else ""},
+        scopes=scopes or proof.account.scopes,
         proof=proof,
         token_expires_at=times.expires_at,
         refresh_due_at=times.refresh_due_at,

@@ -211,14 +211,15 @@ class _Details:
 
     def _webhook_urls(self, connection: Connection, manifest: ProviderManifest) -> tuple[WebhookUrlView, ...]:
         tokens = [item.token for item in self._endpoints if item.connection_id == connection.id]
-        if not tokens or Capability.WEBHOOKS not in manifest.capabilities:
+        is_pasted = Capability.WEBHOOKS in manifest.capabilities and manifest.webhook_proof == "secret"
+        if not tokens or not is_pasted:
             return ()
         return tuple(
             WebhookUrlView(
                 kind=kind.name,
                 label=kind.label,
                 url=shared_endpoint_url(self._settings, provider=connection.provider, kind=kind.name)
-                if kind.shared and (connection.uses_operator_app or connection.provider_app_id)
+                if kind.shared and (connection.uses_operator_app or connection.provider_app_id or kind.default)
                 else endpoint_url(self._settings, provider=connection.provider, token=tokens[-1], kind=kind.name),
                 pasted_into=kind.pasted_into,
             )

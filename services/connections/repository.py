@@ -9,6 +9,8 @@ from sqlalchemy import and_, delete, func, text, update
 from sqlmodel import Session, col, select
 
 from models import (
+    ActionRun,
+    ActionRunState,
     Agent,
     Connection,
     ConnectionStatus,
@@ -18,6 +20,7 @@ from models import (
     MessageState,
     OAuthAttempt,
     PhoneNumber,
+    Subscription,
     WebhookEndpoint,
 )
 from services.kernel.leases import in_seconds
@@ -226,18 +229,19 @@ def note_ending(session: Session, *, tenant_id: UUID, connection_id: UUID, messa
 
 
 def release_parked(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
-    """Make the messages due that waited for their connection; the sweeper wakes the workers."""
-    _run(
-        session,
-        update(Message)
-        .where(
-            col(Message.tenant_id) == tenant_id,
-            col(Message.connection_id) == connection_id,
-            col(Message.state) == MessageState.QUEUED,
-            col(Message.error_code) == WAITS_FOR_CONNECTION,
+    """Make the messages and action runs due that waited for their connection; the sweeper wakes the workers."""
+    for table, queued in ((Message, MessageState.QUEUED), (ActionRun, ActionRunState.QUEUED)):
+        _run(
+            session,
+            update(table)
+            .where(
+                col(table.tenant_id) == tenant_id,
+                col(table.connection_id) == connection_id,
+                col(table.state) == queued,
+                col(table.error_code) == WAITS_FOR_CONNECTION,
+            )
+            .values(next_attempt_at=in_seconds(0)),
         )
-        .values(next_attempt_at=in_seconds(0)),
-    )
 
 
 def stamp_event(session: Session, *, tenant_id: UUID, connection_id: UUID, now: datetime) -> None:
@@ -273,6 +277,22 @@ def find_attempt_by_state(session: Session, *, state_hash: str) -> tuple[UUID, U
         col(OAuthAttempt.state_hash) == state_hash
     )
     return session.exec(statement).first()
+
+
+def list_subscriptions(session: Session, *, tenant_id: UUID, connection_id: UUID) -> Sequence[Subscription]:
+    """Return a connection's subscriptions at its provider, those that wait for an answer or are being ended too."""
+    statement = select(Subscription).where(
+        col(Subscription.tenant_id) == tenant_id, col(Subscription.connection_id) == connection_id
+    )
+    return session.exec(statement.order_by(col(Subscription.id))).all()
+
+
+def list_subscribed_connections(session: Session, *, subscription_ids: Collection[str]) -> Sequence[tuple[UUID, UUID]]:
+    """Return (tenant id, connection id) of the subscriptions with these ids, across tenants."""
+    statement = select(col(Subscription.tenant_id), col(Subscription.connection_id)).where(
+        col(Subscription.external_id).in_(subscription_ids)
+    )
+    return session.exec(statement.distinct().limit(_MAX_CANDIDATES)).all()
 
 
 def list_account_connections(

@@ -31,6 +31,26 @@ class Access:
     secrets: Mapping[str, Secret]
     plan: RevocationPlan
     settings: Mapping[str, str]
+    subscriptions: tuple[tuple[str, str], ...] = ()
+    """Each one's id, and the provider's id of what it is for."""
+
+
+def end_subscriptions(kernel: Kernel, connection: Connection, access: Access) -> None:
+    """Tell the provider to call us no more, outside any transaction. One attempt each: they also end by themselves."""
+    if not access.secrets:
+        return
+    manifest = registry.get_manifest(connection.provider)
+    for subscription_id, resource_id in access.subscriptions:
+        try:
+            context = build_context(kernel, manifest, secrets=access.secrets, settings=access.settings)
+            client = registry.client(manifest.slug).build_client(context)
+            registry.calendar(manifest.slug).unsubscribe(
+                client, subscription_id=subscription_id, resource_id=resource_id
+            )
+        except (PatchbayError, ConfigurationError) as error:
+            _log.info("connections.subscription.not_ended", provider=manifest.slug, cause=type(error).__name__)
+        except Exception:
+            _log.exception("connections.subscription.crashed", provider=manifest.slug)
 
 
 def give_back(kernel: Kernel, connection: Connection, access: Access) -> RevocationView | None:

@@ -13,7 +13,9 @@ from services.connections import repository
 from services.connections.clients import build_context
 from services.connections.credentials import replace_credentials
 from services.connections.life import change_status
+from services.connections.preparing import prepare, store_domains
 from services.connections.repairs import find_existing
+from services.connections.token_times import DIES_AT
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import NeedsReauth, NotFound, Refused, Unauthenticated
 from services.kernel.ids import new_id, new_token
@@ -25,6 +27,7 @@ from services.provider_kit.contract import (
     ExternalAccount,
     ExternalChannel,
     ProviderManifest,
+    SendingDomain,
     WebhookRequest,
 )
 from services.tenants import Actor
@@ -36,6 +39,7 @@ class Proof:
 
     account: ExternalAccount
     channels: Sequence[ExternalChannel]
+    domains: Sequence[SendingDomain]
     duration_ms: int
 
 
@@ -79,6 +83,9 @@ def prove(
         channels: Sequence[ExternalChannel] = ()
         if Capability.CHANNELS in manifest.capabilities:
             channels = registry.channels(manifest.slug).list_channels(client)
+        domains: Sequence[SendingDomain] = ()
+        if Capability.DOMAINS in manifest.capabilities:
+            domains = registry.domains(manifest.slug).list_domains(client)
     except NeedsReauth as error:
         raise Refused(
             f"{manifest.name} does not accept this. Copy the keys again, each one whole, and try once more.",
@@ -87,7 +94,7 @@ def prove(
             status=error.status,
             request_id=error.request_id,
         ) from error
-    return Proof(account=account, channels=channels, duration_ms=duration_ms)
+    return Proof(account=account, channels=channels, domains=domains, duration_ms=duration_ms)
 
 
 def milliseconds_since(started: float) -> int:
@@ -103,7 +110,7 @@ def require_webhook_secret(
     Raises:
         Refused: with code ``no_signing_secret``.
     """
-    if Capability.WEBHOOKS not in manifest.capabilities:
+    if Capability.WEBHOOKS not in manifest.capabilities or manifest.webhook_proof == "subscription":
         return
     for kind in manifest.webhooks:
         request = WebhookRequest(kind=kind.name, url=kernel.settings.public_url, headers={}, body=b"")
@@ -154,7 +161,10 @@ def save(kernel: Kernel, work: UnitOfWork, *, actor: Actor, draft: Draft) -> UUI
     connection.external_account_id = account.id
     connection.external_account_name = account.name
     connection.scopes = list(draft.scopes)
-    connection.settings = {**connection.settings, **draft.settings, **account.details}
+    settings = {**connection.settings, **draft.settings, **account.details}
+    if not settings.get(DIES_AT):  # what an earlier grant said of its own end
+        settings.pop(DIES_AT, None)
+    connection.settings = settings
     connection.connected_by = actor.label
     connection.connected_at = now
     connection.last_error = ""
@@ -165,6 +175,8 @@ def save(kernel: Kernel, work: UnitOfWork, *, actor: Actor, draft: Draft) -> UUI
     replace_credentials(kernel, work, connection, draft.secrets)
     _ensure_endpoint(kernel, work, connection)
     store_channels(kernel, work, connection, draft.proof.channels)
+    store_domains(work, connection, draft.proof.domains, now=now)
+    prepare(work, connection, manifest, now=now)
     add_check(
         kernel,
         work,

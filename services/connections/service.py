@@ -48,6 +48,8 @@ def connect_with_keys(
     require(actor, Permission.CONNECTIONS_EDIT)
     manifest = registry.get_manifest(provider)
     scheme = _find_pasted(manifest, scheme_id)
+    if manifest.needs_agent and agent_id is None:
+        raise InvalidInput(f"{manifest.name} is connected for one agent. Choose which.", field="agent_id")
     with kernel.unit_of_work(actor.tenant_id) as work:
         require_agent(work, agent_id)
     draft = _prove(kernel, manifest=manifest, scheme=scheme, agent_id=agent_id, values=values)
@@ -70,7 +72,8 @@ def plan_reconnect(kernel: Kernel, *, actor: Actor, connection_id: UUID) -> Reco
     scheme = next((scheme for scheme in manifest.auth if scheme.id == connection.auth_scheme), manifest.auth[0])
     if isinstance(scheme, Pasted):
         return ReconnectView(kind="keys", url="", fields=describe_fields(scheme.fields))
-    path = f"/api/admin/ai-agents/integrations/{manifest.slug}/oauth?connection_id={connection_id}"
+    address = registry.address_of(manifest.slug)
+    path = f"/api/admin/ai-agents/integrations/{address}/oauth?connection_id={connection_id}"
     return ReconnectView(kind="consent", url=kernel.settings.public_url + path, fields=())
 
 

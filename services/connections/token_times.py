@@ -11,6 +11,9 @@ AHEAD = timedelta(minutes=15)
 DAILY = timedelta(days=1)
 """How often a grant is used that the provider lets die when it is idle."""
 
+DIES_AT = "token_dies_at"
+"""Setting of a connection: when its grant ends although it is renewed. ISO 8601."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenTimes:

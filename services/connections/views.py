@@ -226,6 +226,8 @@ class ProviderCardView:
     slug: str
     name: str
     category: str
+    is_core: bool
+    """Offered on each agent's page before anything is connected."""
     summary: str
     capabilities: tuple[str, ...]
     tier: str
@@ -238,6 +240,8 @@ class ProviderCardView:
     setup_guide: str
     """Markdown."""
     disconnect_effects: tuple[str, ...]
+    answers: tuple[tuple[str, str], ...]
+    """Where the agent answers, and what it does there."""
     connection_count: int
     """Connections in force: for the agent asked about, else for the whole tenant."""
     missing: str

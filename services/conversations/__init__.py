@@ -1,40 +1,37 @@
 """Contacts, conversations and messages of all channels."""
 
-from services.conversations.service import (
-    Received,
-    add_reply,
-    change_state,
+from services.conversations.changing import change_state
+from services.conversations.charge import close, give_back, mark_read, take_over
+from services.conversations.naming import name_contact
+from services.conversations.places import list_places
+from services.conversations.reading import (
     channel_label,
-    close,
-    count_conversations,
     get_conversation,
     get_thread,
-    give_back,
     list_conversations,
-    mark_read,
-    name_contact,
-    receive_message,
-    take_over,
 )
-from services.conversations.views import ConversationView, MessageView, StateCounts, ThreadView
+from services.conversations.receiving import Received, receive_message
+from services.conversations.replying import add_reply, reply
+from services.conversations.views import ConversationView, MessageView, PlaceView, ThreadView
 
 __all__ = [
     "ConversationView",
     "MessageView",
+    "PlaceView",
     "Received",
-    "StateCounts",
     "ThreadView",
     "add_reply",
     "change_state",
     "channel_label",
     "close",
-    "count_conversations",
     "get_conversation",
     "get_thread",
     "give_back",
     "list_conversations",
+    "list_places",
     "mark_read",
     "name_contact",
     "receive_message",
+    "reply",
     "take_over",
 ]

@@ -1,21 +1,25 @@
 """Queries on contacts, conversations and messages."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, text, tuple_
+from sqlalchemy import case, func, text, tuple_
+from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 from sqlmodel.sql.expression import Select
 
 from models import (
     Agent,
+    ChannelPolicy,
     Connection,
     Contact,
     ContactIdentity,
     Conversation,
     ConversationState,
     Direction,
+    EmailEnvelope,
     Message,
     Turn,
 )
@@ -133,6 +137,8 @@ def list_conversations(
     *,
     agent_id: UUID | None,
     states: Sequence[ConversationState],
+    channel_kinds: Sequence[str],
+    channel_id: str,
     before: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[tuple[Conversation, str, str]]:
@@ -145,6 +151,10 @@ def list_conversations(
     )
     if agent_id:
         statement = statement.where(col(Conversation.agent_id) == agent_id)
+    if channel_kinds:
+        statement = statement.where(col(Conversation.channel_kind).in_(channel_kinds))
+    if channel_id:
+        statement = statement.where(col(Conversation.channel_id) == channel_id)
     if before:
         statement = statement.where(tuple_(col(Conversation.last_message_at), col(Conversation.id)) < before)
     return list(work.session.exec(statement).all())
@@ -191,9 +201,83 @@ def turns_by_reply(work: UnitOfWork, message_ids: Sequence[UUID]) -> dict[UUID, 
     return {turn.reply_id: turn for turn in turns if turn.reply_id}
 
 
-def count_by_state(work: UnitOfWork, agent_id: UUID | None) -> dict[ConversationState, int]:
-    """Return how many conversations are in each state."""
-    statement = select(col(Conversation.state), func.count()).where(col(Conversation.tenant_id) == work.tenant_id)
-    if agent_id:
-        statement = statement.where(col(Conversation.agent_id) == agent_id)
-    return dict(work.session.exec(statement.group_by(col(Conversation.state))).all())
+def letters_by_message(work: UnitOfWork, message_ids: Sequence[UUID]) -> dict[UUID, EmailEnvelope]:
+    """Return the letters around these messages, by message."""
+    rows = work.session.exec(
+        select(EmailEnvelope).where(
+            col(EmailEnvelope.tenant_id) == work.tenant_id, col(EmailEnvelope.id).in_(message_ids)
+        )
+    ).all()
+    return {row.id: row for row in rows}
+
+
+def get_connection(work: UnitOfWork, connection_id: UUID) -> Connection:
+    """Return the connection that a conversation goes through."""
+    return work.session.exec(
+        select(Connection).where(col(Connection.tenant_id) == work.tenant_id, col(Connection.id) == connection_id)
+    ).one()
+
+
+def find_channel_name(work: UnitOfWork, connection_id: UUID, channel_id: str) -> str:
+    """Return what a shared channel is called, as it was listed last; empty if it was not."""
+    name = work.session.exec(
+        select(ChannelPolicy.name).where(
+            col(ChannelPolicy.tenant_id) == work.tenant_id,
+            col(ChannelPolicy.connection_id) == connection_id,
+            col(ChannelPolicy.external_id) == channel_id,
+        )
+    ).first()
+    return name or ""
+
+
+def find_last_inbound(work: UnitOfWork, conversation_id: UUID) -> Message | None:
+    """Return what the contact wrote last."""
+    return work.session.exec(
+        select(Message)
+        .where(
+            col(Message.tenant_id) == work.tenant_id,
+            col(Message.conversation_id) == conversation_id,
+            col(Message.direction) == Direction.INBOUND,
+        )
+        .order_by(col(Message.id).desc())
+        .limit(1)
+    ).first()
+
+
+def list_by_idempotency_key(work: UnitOfWork, conversation_id: UUID, key: str) -> list[Message]:
+    """Return the messages of the reply that was sent with this key, in order."""
+    statement = select(Message).where(
+        col(Message.tenant_id) == work.tenant_id,
+        col(Message.conversation_id) == conversation_id,
+        col(Message.idempotency_key).startswith(f"{key}/", autoescape=True),
+    )
+    return list(work.session.exec(statement.order_by(col(Message.id))).all())
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCount:
+    """How many of an agent's conversations are in one place and one state."""
+
+    channel_kind: str
+    channel_id: str
+    channel_name: str
+    state: ConversationState
+    count: int
+
+
+def count_by_place(work: UnitOfWork, agent_id: UUID, *, without_address: Sequence[str]) -> list[PlaceCount]:
+    """Return how many conversations an agent has in each place and state.
+
+    Args:
+        work: the unit of work.
+        agent_id: whose.
+        without_address: kinds of channel whose conversations each have an address of their own; they count together.
+    """
+    kind, state = col(Conversation.channel_kind), col(Conversation.state)
+    place = case((kind.in_(without_address), ""), else_=col(Conversation.channel_id)).label("place")
+    statement = (
+        select_columns(kind, place, func.max(col(Conversation.channel_name)), state, func.count())
+        .where(col(Conversation.tenant_id) == work.tenant_id, col(Conversation.agent_id) == agent_id)
+        .group_by(kind, "place", state)
+    )
+    return [PlaceCount(*row) for row in work.session.connection().execute(statement)]

@@ -12,11 +12,16 @@ class ConversationView:
     id: UUID
     agent_id: UUID
     agent_name: str
+    connection_id: UUID
     contact_name: str
     contact_address: str
     channel_kind: str
     channel_label: str
     """Where it takes place, in words: "Slack #general", "SMS"."""
+    channel_address: str
+    """Our own side of it: the number, the mailbox, the channel's id."""
+    subject: str
+    """Of an e-mail thread; empty elsewhere."""
     state: str
     state_reason: str
     last_message_text: str
@@ -36,6 +41,8 @@ class MessageView:
     author_label: str
     text: str
     state: str
+    error_code: str
+    """What went wrong, as a stable word: ``bounced``, ``complained``, ``opted_out`` and so on; empty if nothing did."""
     error_text: str
     created_at: datetime
     segments: int | None
@@ -44,6 +51,10 @@ class MessageView:
     """Who answered: ``playbook``, ``model``, or empty."""
     why: str
     """Why the agent answered so, in words."""
+    subject: str
+    """Of a letter; empty elsewhere."""
+    has_letter: bool
+    """Whether there is more to see of it: headers, HTML, files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +67,17 @@ class ThreadView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StateCounts:
-    """How many conversations there are, for the filters."""
+class PlaceView:
+    """One of our own ends of conversations: a number, a mailbox, a channel; and how many there are in each state.
 
+    Direct messages are one place, as each of them has a channel of its own.
+    """
+
+    channel: str
+    """The filter that shows it: ``slack``, ``email``, ``sms`` or ``chat``."""
+    address: str
+    """Empty for direct messages."""
+    label: str
     open: int
     waiting: int
-    all: int
+    closed: int

@@ -49,6 +49,35 @@ class SendTrouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarTrouble:
+    """What goes wrong with keeping a calendar up to date."""
+
+    failed_syncs: int = 0
+    """In a row."""
+    synced_at: datetime | None = None
+    sync_words: str = ""
+    failed_subscriptions: int = 0
+    """Requests in a row that failed, while there is no subscription."""
+    subscribe_words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitUse:
+    """A limit of which four fifths were used, or all, by what leaves through the connection."""
+
+    limit: str
+    """In words: "60 an hour for Bri on SMS"."""
+    used: int
+    most: int
+    excess: str
+    """What happens to the rest."""
+    began_at: datetime
+    """When the window began."""
+    since: datetime
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
     """One connection, of whichever tenant, that waits for its provider. The tenant is a number that means nothing."""
 
@@ -108,6 +137,9 @@ class Facts:
     numbers: int | None = None
     """How many it has; none if its provider knows no such thing."""
     assigned_numbers: int = 0
+    calendar: CalendarTrouble | None = None
+    """None if it has no calendar."""
+    limits: tuple[LimitUse, ...] = ()
     incident: Incident | None = None
 
 

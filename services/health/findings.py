@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from models import ConnectionStatus
-from services.health import access_rules, traffic_rules
+from services.health import access_rules, calendar_rules, limit_rules, traffic_rules
 from services.health.facts import Facts
 from services.health.kinds import Act, Finding, Rule, Severity
 
@@ -125,6 +125,29 @@ RULES: tuple[Rule, ...] = (
         act=Act.RECONNECT,
         judged_in=_WORKING,
         solved="{provider}'s notifications go on.",
+        family="watch",
+    ),
+    Rule(
+        code="watch_refused",
+        look=calendar_rules.watch_refused,
+        act=Act.RECONNECT,
+        judged_in=_WORKING,
+        solved="{provider} tells us of changes.",
+        family="watch",
+    ),
+    Rule(
+        code="sync_failing",
+        look=calendar_rules.sync_failing,
+        act=Act.TEST,
+        judged_in=_WORKING,
+        solved="The calendar at {provider} is read again.",
+    ),
+    Rule(
+        code="limit_used",
+        look=limit_rules.limit_used,
+        act=Act.CHANGE_LIMIT,
+        judged_in=_WORKING,
+        solved="There is room again in the limit of what leaves through {provider}.",
     ),
     Rule(code="paused", look=access_rules.paused, act=Act.RESUME, judged_in=_PAUSED),
 )

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from models import CauseClass, Connection, ConnectionStatus, ConnectionTransition
-from services import connections
+from services import connections, limits
 from services.connections.clients import OPERATOR_SECRET
+from services.connections.token_times import DIES_AT
 from services.health import repository
 from services.health import traffic_repository as traffic
-from services.health.facts import DeliveryTrouble, Facts, Incident, SendTrouble, find_incidents
+from services.health.calendar_repository import list_calendar_states
+from services.health.facts import DeliveryTrouble, Facts, Incident, LimitUse, SendTrouble, find_incidents
 from services.health.traffic_rules import SILENCE
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import Unauthenticated
@@ -19,8 +21,6 @@ from services.kernel.secret import Secret
 from services.provider_kit import registry
 from services.provider_kit.contract import Capability, ProviderManifest, WebhookRequest
 
-TOKEN_DIES_AT = "token_dies_at"
-"""Setting of a connection: when its grant ends although it is renewed. ISO 8601."""
 WATCH_EXPIRES_AT = "watch_expires_at"
 """Setting of a connection: when the provider stops notifying us. ISO 8601."""
 
@@ -105,6 +105,8 @@ class _Beside:
         self._accepted = self._count_accepted(since=recent)
         self._deliveries = traffic.list_delivery_trouble(session, tenant_id=tenant_id, connection_ids=ids, since=recent)
         self._sends = traffic.list_send_trouble(session, tenant_id=tenant_id, connection_ids=ids, since=recent)
+        self._calendars = list_calendar_states(session, tenant_id=tenant_id, connection_ids=ids, now=self._now)
+        self._limits = limits.list_alarms(work, ids, now=self._now)
         self._waiting = traffic.count_waiting(session, tenant_id=tenant_id, connection_ids=ids)
 
     def facts(self, connection: Connection, agent_name: str, incident: Incident | None) -> Facts:
@@ -113,6 +115,8 @@ class _Beside:
         transition = self._transitions.get(connection.id)
         numbers = self._numbers.get(connection.id, repository.Numbers())
         names = self._names.get(connection.id, frozenset[str]())
+        calendar = self._calendars.get(connection.id)
+        noted = _time(connection.settings.get(WATCH_EXPIRES_AT, ""))
         return Facts(
             now=self._now,
             provider=manifest.name,
@@ -128,8 +132,8 @@ class _Beside:
             granted_scopes=frozenset(connection.scopes),
             token_expires_at=connection.token_expires_at,
             is_renewed=connection.refresh_due_at is not None,
-            token_dies_at=_time(connection.settings.get(TOKEN_DIES_AT, "")),
-            watch_expires_at=_time(connection.settings.get(WATCH_EXPIRES_AT, "")),
+            token_dies_at=_time(connection.settings.get(DIES_AT, "")),
+            watch_expires_at=calendar.watch_expires_at if calendar else noted,
             can_check_webhooks=self._can_check_webhooks(connection, manifest, names),
             refusals=self._refusals.get(connection.id, ()),
             accepted=self._accepted.get(connection.id, 0),
@@ -140,6 +144,8 @@ class _Beside:
             waiting=self._waiting.get(connection.id, 0),
             numbers=numbers.total if Capability.CHANNELS in manifest.capabilities else None,
             assigned_numbers=numbers.assigned,
+            calendar=calendar.trouble if calendar else None,
+            limits=tuple(_limit_use(alarm) for alarm in self._limits.get(connection.id, ())),
             incident=incident,
         )
 
@@ -187,6 +193,18 @@ def _is_checkable(kernel: Kernel, manifest: ProviderManifest, names: Collection[
             if error.code == "no_secret":
                 return False
     return True
+
+
+def _limit_use(alarm: limits.AlarmView) -> LimitUse:
+    return LimitUse(
+        limit=alarm.limit,
+        used=alarm.used,
+        most=alarm.most,
+        excess=alarm.excess,
+        began_at=alarm.began_at,
+        since=alarm.raised_at,
+        resets_at=alarm.resets_at,
+    )
 
 
 def _reason(connection: Connection, transition: ConnectionTransition | None) -> str:

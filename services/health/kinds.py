@@ -29,6 +29,7 @@ class Act(StrEnum):
     OPEN_LOG = "open_log"
     RESUME = "resume"
     ASSIGN_NUMBER = "assign_number"
+    CHANGE_LIMIT = "change_limit"
 
 
 LABELS: Mapping[Act, str] = MappingProxyType(
@@ -38,6 +39,7 @@ LABELS: Mapping[Act, str] = MappingProxyType(
         Act.OPEN_LOG: "Open the log",
         Act.RESUME: "Resume",
         Act.ASSIGN_NUMBER: "Assign a number",
+        Act.CHANGE_LIMIT: "Change the limit",
     }
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from models import Connection, HealthNotice, NoticeKind, NoticeState, NoticeTarget
-from services import attempts, connections
+from services import attempts, connections, email
 from services.connections import WORKING
 from services.health import notice_repository
 from services.health.observing import request_observation
@@ -24,7 +24,7 @@ from services.kernel.kernel import Kernel
 from services.kernel.leases import in_seconds
 from services.kernel.log import bind_context, get_logger
 from services.provider_kit import registry
-from services.provider_kit.contract import Capability, MessagingModule, OutboundMessage, SentMessage
+from services.provider_kit.contract import Capability, MessagingModule, OutboundMessage, OutgoingEmail, SentMessage
 
 _LOOK_UP_AFTER_SECONDS = 5.0
 _NOT_SURE = "The provider cannot say whether it accepted the notice."
@@ -82,6 +82,7 @@ def _claim(kernel: Kernel, work: UnitOfWork, notice_id: UUID) -> _Claim | None:
         text=cut(notice.text, registry.get_manifest(through.provider).message_limit),
         attempted_at=notice.attempted_at if is_ambiguous else None,
         known_ids=notice_repository.list_known_ids(work, notice) if is_ambiguous else frozenset(),
+        email=_letter(work, through, notice, to=target.channel_id),
     )
     client = connections.open_client(kernel, work, through)
     notice.state = NoticeState.SENDING
@@ -201,6 +202,13 @@ def _sender(work: UnitOfWork, through: Connection) -> str:
     if not sender:
         raise Refused("The account has no number to send from. Fetch its numbers.", code="no_sender")
     return sender
+
+
+def _letter(work: UnitOfWork, through: Connection, notice: HealthNotice, *, to: str) -> OutgoingEmail | None:
+    """Return the letter around a notice, if it leaves as one."""
+    if Capability.DOMAINS not in registry.get_manifest(through.provider).capabilities:
+        return None
+    return email.notice_letter(work, through, notice_id=notice.id, to=to, text=notice.text)
 
 
 def _is_unwanted(work: UnitOfWork, through: Connection, *, sender: str, contact: str) -> bool:

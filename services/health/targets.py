@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from models import Connection, ConnectionStatus, HealthNotice, NoticeKind, NoticeState, NoticeTarget
-from services import audit
+from services import audit, email
 from services.connections import WORKING
 from services.health import notice_repository
 from services.health.notices import send_notice
@@ -50,7 +50,8 @@ def add_notice_target(
         kernel: the process's seams.
         actor: who sets it.
         connection_id: what the notices go through; it must be able to send messages.
-        channel_id: the provider's id of the channel or person there, or a phone number such as ``+14155550142``.
+        channel_id: the provider's id of the channel or person there, a phone number such as ``+14155550142``, or an
+            e-mail address.
         label: what people call the place; the id if left out.
 
     Raises:
@@ -190,6 +191,8 @@ def _check_channel(connection: Connection, channel_id: str) -> str:
     manifest = registry.get_manifest(connection.provider)
     if Capability.MESSAGING not in manifest.capabilities:
         raise InvalidInput(f"{manifest.name} cannot send messages. Choose another connection.", field="connection_id")
+    if Capability.DOMAINS in manifest.capabilities:
+        return email.clean_address(channel_id, field="channel_id", required=True)
     if Capability.CHANNELS in manifest.capabilities:
         number = re.sub(r"[\s().-]", "", channel_id)
         if not _PHONE.fullmatch(number):

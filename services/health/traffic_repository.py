@@ -16,7 +16,10 @@ from services.kernel.ids import lowest_id
 
 _UNSENT = (MessageState.FAILED, MessageState.UNKNOWN)
 _SETTLED = (MessageState.SENT, MessageState.DELIVERED, *_UNSENT)
-_EXPECTED_CODES = ("opted_out", "disconnected", "paused")
+_EXPECTED_CODES = (
+    *("opted_out", "disconnected", "paused"),
+    *("limit_dropped", "limit_handed_over", "limit_overtaken"),
+)
 """Why an answer does not leave although nothing is broken."""
 
 

@@ -11,6 +11,7 @@ import psycopg
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection as DbConnection
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
 import models
@@ -46,6 +47,15 @@ class Notice:
     row_id: UUID
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolUse:
+    """How many of the connections that this process may open are in use."""
+
+    in_use: int
+    open: int
+    limit: int
+
+
 @dataclass(slots=True)
 class UnitOfWork:
     """One transaction for one tenant. Wake-ups and notices leave only after it has been committed."""
@@ -73,6 +83,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.engine = _create_engine(url, pool_size=pool_size)
+        self._limit = 2 * pool_size
         self._guard = TenantGuard(TENANT_TABLES, others=GLOBAL_TABLES)
         event.listen(self.engine, "before_cursor_execute", self._before_execute)
 
@@ -95,6 +106,13 @@ class Database:
             set_local(session, "patchbay.unscoped", reason)
             yield session
             session.commit()
+
+    def pool_use(self) -> PoolUse:
+        """Return how far the pool is used at this moment."""
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)  # what create_engine makes for a server
+        in_use = pool.checkedout()
+        return PoolUse(in_use=in_use, open=in_use + pool.checkedin(), limit=self._limit)
 
     def dispose(self) -> None:
         """Close all connections."""

@@ -133,6 +133,7 @@ class OutboundClient:
         json: object = None,
         auth: tuple[str, str] | None = None,
         deadline_seconds: float | None = None,
+        max_bytes: int | None = None,
     ) -> OutboundResponse:
         """Make one call and return the whole answer, whatever its status; redirects are returned as they are.
 
@@ -146,6 +147,7 @@ class OutboundClient:
             json: a body as JSON.
             auth: user name and password for basic authentication.
             deadline_seconds: for this call only.
+            max_bytes: for this call only.
 
         Raises:
             Refused: the address may not be called, or the answer is too large.
@@ -161,7 +163,7 @@ class OutboundClient:
         call = _Call(target=target, seconds=seconds, ends_at=started + seconds, monotonic=self._monotonic)
         status = 0
         try:
-            response = self._exchange(request, call)
+            response = self._exchange(request, call, limit=self._max_bytes if max_bytes is None else max_bytes)
             status = response.status
             return response
         finally:
@@ -181,13 +183,13 @@ class OutboundClient:
         if pool and is_ours:
             pool.close()
 
-    def _exchange(self, request: httpcore2.Request, call: "_Call") -> OutboundResponse:
+    def _exchange(self, request: httpcore2.Request, call: "_Call", *, limit: int) -> OutboundResponse:
         token = _current_call.set(call)
         try:
             response = self._open_pool().handle_request(request)
             try:
                 headers = _read_headers(response)
-                body = _read_body(response, headers, call=call, limit=self._max_bytes)
+                body = _read_body(response, headers, call=call, limit=limit)
             finally:
                 response.close()
             return OutboundResponse(response.status, headers, body)

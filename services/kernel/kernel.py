@@ -13,6 +13,7 @@ from services.kernel.db import Database, UnitOfWork
 from services.kernel.errors import ConfigurationError
 from services.kernel.http import OutboundClient
 from services.kernel.keyring import load_key_ring
+from services.kernel.limiter import Limiter, RedisLimiter
 from services.kernel.live import LivePublisher, RedisPublisher
 from services.kernel.queue import Queue, RqQueue
 from services.kernel.settings import Settings
@@ -21,7 +22,7 @@ from services.kernel.vault import KeyEncryptionRing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """The seams to the outside: settings, time, database, keys, queue, live updates and outbound calls."""
+    """The seams to the outside: settings, time, database, keys, queue, live updates, limiter and outbound calls."""
 
     settings: Settings
     clock: Clock
@@ -29,6 +30,7 @@ class Kernel:
     kek: KeyEncryptionRing
     queue: Queue
     live: LivePublisher
+    limiter: Limiter
     http: OutboundClient
 
     @contextmanager
@@ -86,6 +88,7 @@ def build_kernel(settings: Settings, *, clock: Clock | None = None) -> Kernel:
         kek=load_key_ring(settings),
         queue=RqQueue(redis),
         live=RedisPublisher(redis),
+        limiter=RedisLimiter(redis),
         http=OutboundClient(
             allow_loopback=settings.allow_loopback_outbound, deadline_seconds=settings.outbound_deadline_seconds
         ),

@@ -78,6 +78,15 @@ class RqQueue:
         self._is_down = False
 
 
+def count_waiting(redis: Redis) -> int:
+    """Return how many wake-ups wait in the queue.
+
+    Raises:
+        RedisError: Redis is away.
+    """
+    return RqBackend(QUEUE_NAME, connection=redis, serializer=JSONSerializer).count
+
+
 def _job(wake: Wake) -> EnqueueData:
     return RqBackend.prepare_data(
         f"workers.jobs.{wake.job}.run",

@@ -73,6 +73,8 @@ class Settings(BaseSettings):
 
     log: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    metrics_token: SecretStr = SecretStr("")
+    """Opens ``/metrics`` to whoever brings it; without it only the loopback may read them."""
     workers: int = Field(default=2, ge=1, le=64)
     lease_seconds: float = Field(default=30.0, gt=0)
     """How long a worker may hold a row without a sign of life."""
@@ -81,6 +83,8 @@ class Settings(BaseSettings):
     retry_base_seconds: float = Field(default=5.0, gt=0)
     outbound_deadline_seconds: float = Field(default=15.0, gt=0)
     max_webhook_bytes: int = Field(default=2 * 1024 * 1024, gt=0)
+    delivery_retention_days: float = Field(default=30, ge=1)
+    """How long the content of webhooks is kept, to be looked at and replayed."""
 
     @model_validator(mode="before")
     @classmethod

@@ -94,12 +94,14 @@ class KeyEncryptionKey:
         value: 32 random bytes.
     """
 
-    __slots__ = ("_cipher", "id")
+    __slots__ = ("_cipher", "_proof_key", "id")
 
     def __init__(self, value: bytes) -> None:
         if len(value) != _KEY_BYTES:
             raise VaultError("A key-encryption key has 32 bytes.")
         self._cipher = AESGCM(value)
+        # Of its own, so that a proof says nothing about what is wrapped.
+        self._proof_key = hmac.new(value, b"patchbay proof of holding the key", hashlib.sha256).digest()
         self.id = hmac.new(value, b"patchbay key-encryption key id", hashlib.sha256).hexdigest()[:8]
         """Names the key in the database without revealing it."""
 
@@ -124,6 +126,10 @@ class KeyEncryptionKey:
                 f"The data key does not open with the key-encryption key {self.id}: it was wrapped by another key, or"
                 " for another tenant, or is damaged."
             ) from None
+
+    def prove(self, message: bytes) -> str:
+        """Return a proof that whoever wrote this message holds the key."""
+        return hmac.new(self._proof_key, message, hashlib.sha256).hexdigest()
 
     def _context(self, tenant_id: UUID, key_id: UUID) -> bytes:
         return _length_prefixed(_FORMAT, _PRODUCT, b"data key", self.id.encode(), tenant_id.bytes, key_id.bytes)
@@ -171,6 +177,15 @@ class KeyEncryptionRing:
             VaultError: that key is not in the ring, or the data key is not what it wrapped.
         """
         return self._get(kek_id).unwrap(wrapped, tenant_id=tenant_id, key_id=key_id)
+
+    def prove(self, message: bytes) -> str:
+        """Return a proof, by the first key, that whoever wrote this message holds the keys."""
+        return self.keys[0].prove(message)
+
+    def is_proof(self, proof: str, message: bytes) -> bool:
+        """Return whether somebody who holds one of these keys wrote this message."""
+        given = proof.encode()
+        return any(hmac.compare_digest(key.prove(message).encode(), given) for key in self.keys)
 
     def _get(self, kek_id: str) -> KeyEncryptionKey:
         key = self._by_id.get(kek_id)

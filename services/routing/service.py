@@ -1,8 +1,11 @@
 """Which agent a message is for. The reason is stored with the delivery and shown on the trace."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
-from models import Agent, Connection, PhoneNumber
+from models import Agent, ChannelMode, Connection
+from services import email
 from services.kernel.db import UnitOfWork
 from services.provider_kit.contract import MessageReceived
 from services.routing import repository
@@ -16,23 +19,55 @@ class Route:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Whom one of our own places names: an agent, or nobody there; and how that is said."""
+
+    agent_id: UUID | None
+    chosen: Callable[[str], str]
+    """Agent's name → the reason: "bri@northwind.example is Bri's address"."""
+    nobody: str
+
+
 def route_message(work: UnitOfWork, connection: Connection, event: MessageReceived) -> Route:
     """Decide which agent answers a message.
 
-    A number assigned to an agent decides first, then the agent the connection belongs to.
+    In a shared channel its policy decides; elsewhere the number or mailbox that was written to, then the agent that
+    the connection belongs to.
     """
-    number = repository.find_number(work, connection.id, event.channel_id)
-    agent_id = number.agent_id if number else connection.agent_id
-    agent = repository.find_agent(work, agent_id) if agent_id else None
-    return Route(agent, _reason(event, connection, number, agent))
-
-
-def _reason(event: MessageReceived, connection: Connection, number: PhoneNumber | None, agent: Agent | None) -> str:
     how = event.why[:1].upper() + event.why[1:]
-    if number and agent:
-        return f"{how}: {number.number} is {agent.name}'s number"
+    choice = _by_policy(work, connection, event) if event.in_shared_channel else _by_address(work, connection, event)
+    agent = repository.find_agent(work, choice.agent_id) if choice.agent_id else None
+    return Route(agent, f"{how}: {choice.chosen(agent.name) if agent else choice.nobody}")
+
+
+def _by_policy(work: UnitOfWork, connection: Connection, event: MessageReceived) -> _Choice:
+    policies = repository.find_policies(work, connection.id, event.channel_id)
+    own, default = policies.get(event.channel_id), policies.get("")
+    mode = (own and own.mode) or (default and default.mode) or ChannelMode.MENTIONS
+    place = f"#{own.name}" if own and own.name else "this channel"
+    if mode is ChannelMode.OFF:
+        return _Choice(None, str, f"the agent is off in {place}")
+    if mode is ChannelMode.MENTIONS and not event.addressed:
+        return _Choice(None, str, f"in {place} only mentions are answered")
+    agent_id = (own and own.agent_id) or (default and default.agent_id) or connection.agent_id
+    what = "all messages" if mode is ChannelMode.ALL else "mentions"
+    return _Choice(agent_id, lambda name: f"{name} answers {what} in {place}", "the connection has no agent")
+
+
+def _by_address(work: UnitOfWork, connection: Connection, event: MessageReceived) -> _Choice:
+    if event.email:
+        sender = email.find_sender(work, connection.id, (event.channel_id, *event.email.to, *event.email.cc))
+        if sender:
+            return _Choice(
+                sender.agent_id, lambda name: f"{sender.address} is {name}'s address", "nobody answers there"
+            )
+        if email.has_senders(work, connection.id):  # another tenant may have the domain's other addresses
+            return _Choice(None, str, f"no agent has the address {event.channel_id}")
+    number = repository.find_number(work, connection.id, event.channel_id)
     if number:
-        return f"{how}: no agent answers at {number.number}"
-    if agent:
-        return f"{how}: {connection.external_account_name or 'this account'} is connected to {agent.name}"
-    return f"{how}: the connection has no agent"
+        nobody = f"no agent answers at {number.number}"
+        return _Choice(number.agent_id, lambda name: f"{number.number} is {name}'s number", nobody)
+    account = connection.external_account_name or "this account"
+    nobody = "the connection has no agent"
+    return _Choice(connection.agent_id, lambda name: f"{account} is connected to {name}", nobody)

@@ -1,14 +1,26 @@
 """Delivery receipts move a message's state forward, never back."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import Connection, MessageState
+from models import Connection, Message, MessageState
+from services import email
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import RetryLater
 from services.provider_kit.contract import MessageStatusChanged
 from services.sending import repository
 
-_RANK = {
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a receipt makes of a message. A receipt counts only if it ranks above what is known already."""
+
+    state: MessageState
+    rank: int
+    words: str
+
+
+_RANKS = {
     MessageState.QUEUED: 0,
     MessageState.SENDING: 0,
     MessageState.UNKNOWN: 0,
@@ -16,11 +28,15 @@ _RANK = {
     MessageState.FAILED: 2,
     MessageState.DELIVERED: 2,
 }
-_STATES = {
-    "sent": MessageState.SENT,
-    "delivered": MessageState.DELIVERED,
-    "failed": MessageState.FAILED,
+_OUTCOMES = {
+    "sent": _Outcome(MessageState.SENT, 1, "The message was sent"),
+    "delivered": _Outcome(MessageState.DELIVERED, 2, "The message was delivered"),
+    "failed": _Outcome(MessageState.FAILED, 2, "The message failed"),
+    "bounced": _Outcome(MessageState.FAILED, 3, "The message came back"),
+    "complained": _Outcome(MessageState.DELIVERED, 4, "The contact marked the message as unwanted"),
 }
+_LATE = ("bounced", "complained")
+"""Statuses that may follow a delivery; they stand in the error code, which ranks what is known."""
 ATTEMPTS_TO_FIND = 3
 
 
@@ -37,13 +53,19 @@ def apply_receipt(
         if attempt < ATTEMPTS_TO_FIND:
             raise RetryLater("The receipt came before we knew the message's id.", after=timedelta(seconds=2))
         return "A receipt for a message that Patchbay did not send"
-    state = _STATES[event.status]
-    if _RANK[state] <= _RANK[message.state]:
+    if event.internet_message_id:
+        email.note_sent_as(work, message_id=message.id, internet_message_id=event.internet_message_id)
+    outcome = _OUTCOMES[event.status]
+    if outcome.rank <= _rank(message):
         return f"The message is {message.state.value} already"
-    message.state = state
-    message.error_code = event.error_code
+    message.state = outcome.state
+    message.error_code = event.status if event.status in _LATE else event.error_code
     message.error_text = event.error_text
-    if state is MessageState.DELIVERED:
+    if event.status == "delivered":
         message.delivered_at = now
     work.notify("conversation", message.conversation_id)
-    return f"The message was {state.value}"
+    return outcome.words
+
+
+def _rank(message: Message) -> int:
+    return _OUTCOMES[message.error_code].rank if message.error_code in _LATE else _RANKS[message.state]

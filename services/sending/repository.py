@@ -2,20 +2,24 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, exists
+from sqlalchemy import delete, exists, or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
-from models import Connection, Conversation, Direction, Message, MessageState, OptOut
+from models import Author, Connection, Conversation, Direction, Message, MessageState, OptOut
 from services.kernel.db import UnitOfWork
 from services.kernel.leases import is_due, is_free
+from services.limits import WAITS_FOR_LIMIT
 
 UNSENT = (MessageState.QUEUED, MessageState.SENDING)
 
 
 def lock_sendable(work: UnitOfWork, message_id: UUID) -> Message | None:
-    """Return a message, locked, if it is due, nobody sends it, and nothing before it in its conversation is unsent."""
+    """Return a message, locked, if it is due, nobody sends it, and nothing before it in its conversation is unsent.
+
+    What a person wrote does not stay behind an agent's message that waits for the agent's limit.
+    """
     earlier = aliased(Message)
     return work.session.exec(
         select(Message)
@@ -31,6 +35,7 @@ def lock_sendable(work: UnitOfWork, message_id: UUID) -> Message | None:
                 col(earlier.conversation_id) == col(Message.conversation_id),
                 col(earlier.id) < col(Message.id),
                 col(earlier.state).in_(UNSENT),
+                or_(col(Message.author) != Author.USER, col(earlier.error_code) != WAITS_FOR_LIMIT),
             ),
         )
         .with_for_update()

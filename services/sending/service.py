@@ -9,17 +9,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models import CauseClass, Connection, ConnectionStatus, Message, MessageState
-from services import attempts, connections
+from models import Connection, ConnectionStatus, Message, MessageState
+from services import attempts, connections, email, limits
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import NeedsReauth, PatchbayError, Refused, RetryLater
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.kernel.leases import in_seconds
 from services.kernel.log import bind_context, get_logger
-from services.provider_kit.contract import MessagingModule, OutboundMessage, SentMessage
+from services.provider_kit.contract import ChannelKind, MessagingModule, OutboundMessage, SentMessage
 from services.provider_kit.registry import messaging
 from services.sending import repository
+from services.sending.limiting import end_overtaken, may_leave
 
 logger = get_logger(__name__)
 
@@ -46,12 +47,17 @@ class _Claim:
 def send_message(kernel: Kernel, *, tenant_id: UUID, message_id: UUID) -> None:
     """Send a message, or find out what became of an attempt that was cut off. Running it twice does no harm."""
     try:
-        claim = connections.with_fresh_token(
-            kernel, tenant_id=tenant_id, attempt=lambda work: _claim(kernel, work, message_id)
+        claim = limits.with_counts(
+            kernel,
+            tenant_id=tenant_id,
+            attempt=lambda: connections.with_fresh_token(
+                kernel, tenant_id=tenant_id, attempt=lambda work: _claim(kernel, work, message_id)
+            ),
         )
     except (NeedsReauth, RetryLater) as error:
-        # The token is over and could not be renewed now: nothing was claimed, and the sweeper comes back to it.
-        logger.info("sending.message.waits_for_token", outcome=error.code)
+        # The token is over and could not be renewed now, or nobody can count what leaves: nothing was claimed, and the
+        # sweeper comes back to it.
+        logger.info("sending.message.put_off", outcome=error.code)
         return
     if claim is None:
         return
@@ -83,8 +89,13 @@ def _claim(kernel: Kernel, work: UnitOfWork, message_id: UUID) -> _Claim | None:
     is_ambiguous = message.state is MessageState.SENDING
     if _is_stopped(work, message, connection, sender=conversation.channel_id, is_ambiguous=is_ambiguous):
         return None
+    if not is_ambiguous and end_overtaken(work, message, conversation):
+        return None
+    client = connections.open_client(kernel, work, connection)
+    if not is_ambiguous and not may_leave(kernel, work, message, conversation=conversation, connection=connection):
+        return None
     outbound = OutboundMessage(
-        id=str(message.id),
+        id=_id_at_provider(message),
         channel_id=conversation.channel_id,
         recipient=message.recipient,
         reply_to=message.reply_to,
@@ -92,6 +103,7 @@ def _claim(kernel: Kernel, work: UnitOfWork, message_id: UUID) -> _Claim | None:
         status_url=connections.webhook_url(kernel, work, connection, kind="status"),
         attempted_at=message.attempted_at if is_ambiguous else None,
         known_ids=repository.list_known_ids(work, message) if is_ambiguous else frozenset(),
+        email=email.outgoing(work, message) if conversation.channel_kind == ChannelKind.EMAIL else None,
     )
     token = new_id()
     message.state = MessageState.SENDING
@@ -107,7 +119,7 @@ def _claim(kernel: Kernel, work: UnitOfWork, message_id: UUID) -> _Claim | None:
         connection.id,
         token,
         messaging(connection.provider),
-        connections.open_client(kernel, work, connection),
+        client,
         outbound,
         is_ambiguous,
     )
@@ -135,6 +147,11 @@ def _is_stopped(work: UnitOfWork, message: Message, connection: Connection, *, s
     return True
 
 
+def _id_at_provider(message: Message) -> str:
+    """Return what the provider knows the message by; another one once it is to accept the same message anew."""
+    return f"{message.id}-{message.resends}" if message.resends else str(message.id)
+
+
 def _look_up(claim: _Claim) -> SentMessage | None:
     return claim.module.find_sent(claim.client, claim.outbound)
 
@@ -153,6 +170,8 @@ def _settle(
             _fail(kernel, work, message, claim, failure)
         else:
             _succeed(kernel, work, message, sent)
+            if sent and claim.outbound.email:
+                work.notify("letter", message.connection_id)  # its card counts them
         work.session.flush()
         following = repository.find_next_unsent(work, message.conversation_id)
         if following:
@@ -179,21 +198,12 @@ def _fail(kernel: Kernel, work: UnitOfWork, message: Message, claim: _Claim, err
     now = kernel.clock.now()
     connection = repository.get_connection(work, message.connection_id)
     seconds = attempts.seconds_until_retry(kernel.settings, error, attempt=message.attempt)
-    if _is_about_connection(error):
+    if connections.is_about_connection(error):
         connections.note_failure(work, connection, error, now=now)
     if isinstance(error, NeedsReauth):
         seconds = PARKED_SECONDS
     _move_after_failure(work, message, claim, error, seconds, now)
     attempts.record_failure(work, message, subject="message", error=error, retry_seconds=seconds, now=now)
-
-
-def _is_about_connection(error: PatchbayError) -> bool:
-    """Return whether a failed send says something about the connection, not about this message or its channel.
-
-    A provider that asks for a slower pace is not in trouble; the retry keeps to it. An error without a provider is
-    our own.
-    """
-    return bool(error.provider) and connections.cause_of(error) not in (CauseClass.CONFIGURATION, CauseClass.RATE_LIMIT)
 
 
 def _move_after_failure(

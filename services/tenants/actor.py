@@ -20,8 +20,10 @@ class Permission(StrEnum):
     CONNECTIONS_EDIT = "connections.edit"
     CONVERSATIONS_VIEW = "conversations.view"
     CONVERSATIONS_REPLY = "conversations.reply"
+    ACTIONS_DECIDE = "actions.decide"
     DELIVERIES_VIEW = "deliveries.view"
     DELIVERIES_REPLAY = "deliveries.replay"
+    DELIVERIES_REVEAL = "deliveries.reveal"
     TRACES_VIEW = "traces.view"
     AUDIT_VIEW = "audit.view"
     KEYS_EDIT = "keys.edit"
@@ -37,10 +39,11 @@ _VIEWER = frozenset(
         Permission.TRACES_VIEW,
     }
 )
-_OPERATOR = _VIEWER | {Permission.CONVERSATIONS_REPLY, Permission.DELIVERIES_REPLAY}
+_OPERATOR = _VIEWER | {Permission.CONVERSATIONS_REPLY, Permission.ACTIONS_DECIDE, Permission.DELIVERIES_REPLAY}
 _ADMIN = _OPERATOR | {
     Permission.AGENTS_EDIT,
     Permission.CONNECTIONS_EDIT,
+    Permission.DELIVERIES_REVEAL,
     Permission.AUDIT_VIEW,
     Permission.KEYS_EDIT,
 }
@@ -63,8 +66,10 @@ _NEEDED: Mapping[Permission, str] = MappingProxyType(
         Permission.CONNECTIONS_EDIT: "connect and disconnect accounts",
         Permission.CONVERSATIONS_VIEW: "read conversations",
         Permission.CONVERSATIONS_REPLY: "take over conversations",
+        Permission.ACTIONS_DECIDE: "decide on what agents want to do",
         Permission.DELIVERIES_VIEW: "see deliveries",
         Permission.DELIVERIES_REPLAY: "replay deliveries",
+        Permission.DELIVERIES_REVEAL: "see the whole content of deliveries",
         Permission.TRACES_VIEW: "see traces",
         Permission.AUDIT_VIEW: "read the audit log",
         Permission.KEYS_EDIT: "manage keys",

@@ -34,6 +34,38 @@ class TenantDeleted:
     keys_destroyed: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantContents:
+    """What would be deleted with a tenant, counted."""
+
+    agents: int
+    connections: int
+    """In use: their access is given back."""
+    conversations: int
+    people: int
+    """Who belongs to it."""
+    api_keys: int
+
+
+def preview_deletion(kernel: Kernel, *, actor: Actor) -> TenantContents:
+    """Count what the end of the actor's tenant takes along; changes nothing.
+
+    Raises:
+        Forbidden
+    """
+    require(actor, Permission.MEMBERS_EDIT)
+    with kernel.unit_of_work(actor.tenant_id) as work:
+        counts = repository.count_things(work.session, tenant_id=actor.tenant_id)
+        rest = repository.count_rest(work.session, tenant_id=actor.tenant_id)
+    return TenantContents(
+        agents=counts.agents,
+        connections=counts.connections,
+        conversations=rest.conversations,
+        people=rest.people,
+        api_keys=rest.api_keys,
+    )
+
+
 def delete_tenant(kernel: Kernel, *, actor: Actor, confirm_name: str) -> TenantDeleted:
     """Delete the actor's tenant for good, with everything that belongs to it.
 

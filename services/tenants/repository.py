@@ -179,6 +179,24 @@ def count_things(session: Session, *, tenant_id: UUID) -> Counts:
     return Counts(agents=agents, connections=connections, waiting=waiting)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What a tenant has that nobody is shown a number of from day to day."""
+
+    conversations: int
+    people: int
+    api_keys: int
+
+
+def count_rest(session: Session, *, tenant_id: UUID) -> Rest:
+    """Count a tenant's conversations, its people, and its API keys."""
+
+    def count(table: type[Conversation | Membership | ApiKey]) -> int:
+        return session.exec(select(func.count()).select_from(table).where(col(table.tenant_id) == tenant_id)).one()
+
+    return Rest(conversations=count(Conversation), people=count(Membership), api_keys=count(ApiKey))
+
+
 def add_tenant(session: Session, *, tenant_id: UUID, name: str, now: datetime) -> None:
     """Add a tenant; its other rows refer to it, so it is written at once."""
     session.add(Tenant(id=tenant_id, name=name, created_at=now))

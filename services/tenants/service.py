@@ -1,9 +1,11 @@
 """What a tenant is, for the people in it."""
 
+from services.audit import record
 from services.kernel.errors import NotFound
 from services.kernel.kernel import Kernel
 from services.tenants import repository
-from services.tenants.actor import Actor
+from services.tenants.actor import Actor, Permission, require
+from services.tenants.fields import clean_name
 from services.tenants.views import TenantView
 
 
@@ -26,3 +28,31 @@ def get_tenant(kernel: Kernel, *, actor: Actor) -> TenantView:
         connection_count=counts.connections,
         waiting_count=counts.waiting,
     )
+
+
+def rename_tenant(kernel: Kernel, *, actor: Actor, name: str) -> TenantView:
+    """Call the actor's tenant by another name.
+
+    Raises:
+        InvalidInput: the name is empty, too long, or cannot be shown.
+        NotFound: the tenant has been deleted.
+        Forbidden
+    """
+    require(actor, Permission.MEMBERS_EDIT)
+    new = clean_name(name, field="tenant_name", noun="the company's name")
+    with kernel.unit_of_work(actor.tenant_id) as work:
+        tenant = repository.find_tenant(work.session, actor.tenant_id)
+        if tenant is None:
+            raise NotFound("This company does not exist any more.")
+        if new != tenant.name:
+            detail = {"before": tenant.name, "after": new}
+            tenant.name = new
+            record(
+                work,
+                actor=actor,
+                action="tenant.renamed",
+                object_kind="tenant",
+                object_id=actor.tenant_id,
+                detail=detail,
+            )
+    return get_tenant(kernel, actor=actor)

@@ -6,12 +6,18 @@ from enum import IntEnum
 from uuid import UUID
 
 from models import (
+    ActionRun,
+    ActionRunState,
     Author,
     DeliveryState,
     Direction,
     FailedAttempt,
     Message,
     MessageState,
+    Rehearsal,
+    RehearsalState,
+    Replay,
+    ReplayKind,
     Turn,
     TurnState,
     WebhookDelivery,
@@ -33,9 +39,10 @@ class _Stage(IntEnum):
     ROUTED = 2
     STORED = 3
     TURN = 4
-    OUTBOX = 5
-    SENDING = 6
-    OUTCOME = 7
+    ACTION = 5
+    OUTBOX = 6
+    SENDING = 7
+    OUTCOME = 8
 
 
 Step = tuple[datetime, _Stage, str, str, str]
@@ -49,6 +56,19 @@ _DELIVERY_TITLE = {
 _RUNNERS = {"playbook": "the playbook", "model": "the model"}
 _OPEN_TURNS = (TurnState.DUE, TurnState.RUNNING)
 _OPEN_DELIVERIES = (DeliveryState.RECEIVED, DeliveryState.PROCESSING, DeliveryState.FAILED)
+_OPEN_RUNS = (ActionRunState.AWAITING_APPROVAL, ActionRunState.QUEUED, ActionRunState.RUNNING)
+_RUN_OUTCOMES = {
+    ActionRunState.SUCCEEDED: ("Carried out by {provider}", "ok"),
+    ActionRunState.FAILED: ("{provider} did not carry it out", "failed"),
+    ActionRunState.CANCELLED: ("Cancelled", "failed"),
+    ActionRunState.UNKNOWN: ("Outcome at {provider} unknown", "failed"),
+}
+_OPEN_REHEARSALS = (RehearsalState.DUE, RehearsalState.RUNNING)
+_REPLAYS = {
+    ReplayKind.PROCESS: "had it processed again",
+    ReplayKind.REHEARSE: "asked for a draft of another answer",
+    ReplayKind.SEND: "had the answer sent again",
+}
 _OPEN_MESSAGES = (MessageState.QUEUED, MessageState.SENDING)
 
 
@@ -103,6 +123,12 @@ def _steps(rows: TraceRows) -> Iterator[Step]:
             yield from _outbound_steps(message, _provider_name(rows, message.connection_id))
     for turn in rows.turns:
         yield from _turn_steps(turn, rows)
+    for run in rows.runs:
+        yield from _run_steps(run, rows)
+    for replay in rows.replays:
+        yield _replay_step(replay)
+    for rehearsal in rows.rehearsals:
+        yield from _rehearsal_steps(rehearsal, rows)
     for failure in rows.failures:
         yield _failure_step(failure)
 
@@ -148,6 +174,40 @@ def _turn_steps(turn: Turn, rows: TraceRows) -> Iterator[Step]:
         yield turn.finished_at, _Stage.TURN, f"{name} could not answer", turn.reason, "failed"
 
 
+def _run_steps(run: ActionRun, rows: TraceRows) -> Iterator[Step]:
+    provider = _provider_name(rows, run.connection_id)
+    name = rows.agent.name if rows.agent else "The agent"
+    yield run.created_at, _Stage.ACTION, f"{name} asked for an action of {provider}", run.description, "info"
+    if run.state is ActionRunState.AWAITING_APPROVAL:
+        yield run.created_at, _Stage.ACTION, "Waits for a person's decision", "", "waiting"
+    if run.decided_at:
+        verdict, status = ("Rejected", "info") if run.state is ActionRunState.REJECTED else ("Approved", "ok")
+        yield run.decided_at, _Stage.ACTION, f"{verdict} by {run.decided_by}", run.decision_note, status
+    if run.started_at:
+        yield run.started_at, _Stage.SENDING, f"Asked {provider} for it", f"Attempt {run.attempt}", "ok"
+    if run.finished_at and run.state in _RUN_OUTCOMES:
+        title, status = _RUN_OUTCOMES[run.state]
+        yield run.finished_at, _Stage.OUTCOME, title.format(provider=provider), run.said or run.error_text, status
+
+
+def _replay_step(replay: Replay) -> Step:
+    return replay.created_at, _Stage.RECEIVED, f"{replay.asked_by} {_REPLAYS[replay.kind]}", replay.reason, "info"
+
+
+def _rehearsal_steps(rehearsal: Rehearsal, rows: TraceRows) -> Iterator[Step]:
+    name = rows.agent.name if rows.agent else "The agent"
+    if rehearsal.state in _OPEN_REHEARSALS or rehearsal.finished_at is None:
+        yield rehearsal.created_at, _Stage.TURN, f"{name} is to answer again, into a draft", "", "waiting"
+    elif rehearsal.state is RehearsalState.DEAD:
+        yield rehearsal.finished_at, _Stage.TURN, f"{name} could not draft an answer", rehearsal.reason, "failed"
+    else:
+        by = _RUNNERS.get(rehearsal.runner, rehearsal.runner)
+        would = [f"would use {action}" for action in rehearsal.actions]
+        would += ["would hand over"] if rehearsal.would_hand_over else []
+        detail = " · ".join([rehearsal.text, *would, rehearsal.reason])
+        yield rehearsal.finished_at, _Stage.TURN, f"Draft by {by}, not sent", detail, "info"
+
+
 def _outbound_steps(message: Message, provider: str) -> Iterator[Step]:
     who = message.author_label if message.author is Author.USER else "Answer"
     yield message.created_at, _Stage.OUTBOX, f"{who} put into the outbox", "", "ok"
@@ -182,5 +242,7 @@ def _is_finished(rows: TraceRows) -> bool:
     return not (
         any(row.state in _OPEN_DELIVERIES for row in rows.deliveries)
         or any(row.state in _OPEN_TURNS for row in rows.turns)
+        or any(row.state in _OPEN_RUNS for row in rows.runs)
+        or any(row.state in _OPEN_REHEARSALS for row in rows.rehearsals)
         or any(row.state in _OPEN_MESSAGES for row in rows.messages)
     )

@@ -17,7 +17,7 @@ from models import (
     Turn,
     TurnState,
 )
-from services import attempts
+from services import actions, attempts
 from services.agents import HistoryItem, Speaker, TurnReply, TurnRequest, runner_for
 from services.conversations import add_reply, change_state
 from services.kernel.db import UnitOfWork, is_outage
@@ -48,9 +48,20 @@ class _Claim:
     request: TurnRequest
 
 
-def add_turn(work: UnitOfWork, *, conversation: Conversation, agent: Agent, message: Message, now: datetime) -> Turn:
-    """Note that a message is to be answered, or why it is not: a person is in charge, or the agent is paused."""
-    silent = _why_silent(conversation, agent)
+def add_turn(
+    work: UnitOfWork, *, conversation: Conversation, agent: Agent, message: Message, now: datetime, silent: str = ""
+) -> Turn:
+    """Note that a message is to be answered, or why it is not: a person is in charge, or the agent is paused.
+
+    Args:
+        work: the unit of work.
+        conversation: where it belongs.
+        agent: who is to answer.
+        message: what is to be answered.
+        now: the time.
+        silent: why this very message gets no answer, in words; empty if it gets one.
+    """
+    silent = _why_silent(conversation, agent) or silent
     turn = Turn(
         tenant_id=work.tenant_id,
         id=new_id(),
@@ -89,7 +100,10 @@ def run_turns(kernel: Kernel, *, tenant_id: UUID, conversation_id: UUID) -> int:
 
 def _run(kernel: Kernel, tenant_id: UUID, claim: _Claim) -> None:
     try:
-        reply = runner_for(kernel, tenant_id, claim.agent).answer(claim.request)
+        toolbox = actions.AgentToolbox(
+            kernel, tenant_id=tenant_id, turn_id=claim.turn_id, lease_token=claim.lease_token
+        )
+        reply = runner_for(kernel, tenant_id, claim.agent).answer(claim.request, toolbox)
     except PatchbayError as error:
         logger.info("turns.turn.failed", code=error.code)
         _record_failure(kernel, tenant_id, claim, error)
@@ -139,10 +153,11 @@ def _claim_next(kernel: Kernel, work: UnitOfWork, conversation_id: UUID) -> _Cla
     turn.state = TurnState.RUNNING
     turn.attempt += 1
     turn.started_at = now
-    return _Claim(turn.id, turn.trace_id, token, agent, _request(work, agent, conversation, message))
+    return _Claim(turn.id, turn.trace_id, token, agent, request_for(work, agent, conversation, message))
 
 
-def _request(work: UnitOfWork, agent: Agent, conversation: Conversation, message: Message) -> TurnRequest:
+def request_for(work: UnitOfWork, agent: Agent, conversation: Conversation, message: Message) -> TurnRequest:
+    """Return what an agent is to answer, with what it may know."""
     history = repository.list_messages_before(work, message, limit=HISTORY_MESSAGES)
     return TurnRequest(
         tenant_id=work.tenant_id,
@@ -173,6 +188,8 @@ def _finish(kernel: Kernel, tenant_id: UUID, claim: _Claim, reply: TurnReply) ->
         turn.runner, turn.model = reply.runner, reply.model
         turn.input_tokens, turn.output_tokens = reply.input_tokens, reply.output_tokens
         _end(turn, TurnState.DONE, reply.reason, now)
+        if reply.actions:
+            actions.wake_open_runs(work, turn.id)
         replies = _add_replies(work, turn, conversation, claim.agent, reply, now)
         turn.reply_id = replies[0].id if replies else None
         if reply.hand_over:
@@ -192,6 +209,7 @@ def _add_replies(
             author=Author.AGENT,
             author_label=agent.name,
             reply_to=asked.reply_to,
+            answers=asked.id,
             trace_id=turn.trace_id,
             now=now,
         )

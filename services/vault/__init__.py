@@ -5,12 +5,13 @@ from services.vault.owners import destroy_retired_keys, list_key_status, revert_
 from services.vault.ring import hold_keys, list_processes, list_tenant_names, require_usable_keys, rewrap_keys
 from services.vault.service import create_data_key, destroy_all_keys, reveal, seal
 from services.vault.steps import Progress, resume_rotation, run_rotation
-from services.vault.views import KeyStatusView, KeyView, ProcessView, RewrapView, RotationView
+from services.vault.views import KeyStatusView, KeyView, OpeningsView, ProcessView, RewrapView, RotationView
 
 __all__ = [
     "Heartbeat",
     "KeyStatusView",
     "KeyView",
+    "OpeningsView",
     "ProcessView",
     "Progress",
     "RewrapView",

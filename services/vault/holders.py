@@ -9,10 +9,11 @@ from sqlmodel import Session
 
 from models import KeyHolder
 from services.kernel.ids import new_id
-from services.kernel.kernel import Kernel
+from services.kernel.kernel import Kernel, connect_redis
 from services.kernel.log import get_logger
 from services.kernel.vault import KeyEncryptionRing, VaultError
 from services.vault import repository
+from services.vault.openings import flush_openings
 
 BEAT_SECONDS = 5.0
 SILENT_SECONDS = 30.0
@@ -85,7 +86,7 @@ def _kek_ids(holder: KeyHolder) -> list[str]:
 
 
 class Heartbeat:
-    """Reports this process every few seconds, from a thread of its own, until it is stopped.
+    """Reports this process, and what it has opened, every few seconds, from a thread of its own, until it is stopped.
 
     Args:
         kernel: the process's seams.
@@ -100,6 +101,7 @@ class Heartbeat:
         self._version = 0
         self._is_failing = False
         self._stopping = threading.Event()
+        self._redis = connect_redis(kernel.settings)
         self._thread = threading.Thread(target=self._run, name="key-heartbeat", daemon=True)
 
     def start(self) -> "Heartbeat":
@@ -112,6 +114,8 @@ class Heartbeat:
         """Take leave: rotations do not wait for this process any more."""
         self._stopping.set()
         self._thread.join(timeout=self._every_seconds)
+        flush_openings(self._redis, now=self._kernel.clock.now())
+        self._redis.close()
         try:
             with self._kernel.unscoped_session("vault.leave") as session:
                 repository.forget_holder(session, holder_id=self._id)
@@ -123,6 +127,7 @@ class Heartbeat:
             self._beat()
 
     def _beat(self) -> None:
+        flush_openings(self._redis, now=self._kernel.clock.now())
         try:
             self._version = beat(self._kernel, holder_id=self._id, process=self._process, known_version=self._version)
         except SQLAlchemyError as error:

@@ -15,6 +15,7 @@ from services.kernel.keyring import describe_source
 from services.tenants.actor import Actor, Permission, require
 from services.vault import columns, repository, rotation
 from services.vault.holders import SILENT_SECONDS, list_unready
+from services.vault.openings import read_openings
 from services.vault.plan import UNDER_WAY
 from services.vault.views import KeyStatusView, KeyView, ProcessView, RotationView
 
@@ -140,6 +141,7 @@ def _status(work: UnitOfWork, kernel: Kernel) -> KeyStatusView:
         kek_source=describe_source(kernel.settings),
         is_due=in_use_since is not None and kernel.clock.now() - in_use_since >= ROTATE_AFTER,
         can_start=primary is not None and (last is None or last.state not in UNDER_WAY),
+        openings=read_openings(kernel, tenant_id=work.tenant_id),
     )
 
 

@@ -19,6 +19,7 @@ from services.kernel.secret import Secret
 from services.kernel.vault import DataKey, Place, VaultError
 from services.vault import columns, repository
 from services.vault.holders import choose_wrapping_key
+from services.vault.openings import count_opening
 
 _OPENS = frozenset({DataKeyState.PENDING, DataKeyState.PRIMARY, DataKeyState.DECRYPT_ONLY})
 
@@ -81,6 +82,7 @@ def reveal(work: UnitOfWork, kernel: Kernel, *, table: str, column: str, row_id:
         if not current or row.state not in _OPENS:
             raise VaultError(f"The data key {row.id} opens nothing any more ({row.state}): it was rotated away.")
         sealed = current
+    count_opening(work.tenant_id)
     return vault.open_sealed(sealed, key=open_key(kernel, row), place=place)
 
 

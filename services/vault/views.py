@@ -59,6 +59,20 @@ class ProcessView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningsView:
+    """How many of a tenant's secrets were opened, whoever asked for them."""
+
+    within_an_hour: int = 0
+    """In the busier one of this hour and the one before."""
+    usual: int = 0
+    """In an hour of the week before in which any were; 0 if none were."""
+    is_unusual: bool = False
+    """Whether it is far above the usual."""
+    is_known: bool = True
+    """False while the counts cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyStatusView:
     """All there is to know about a tenant's keys."""
 
@@ -73,6 +87,7 @@ class KeyStatusView:
     is_due: bool
     """Whether the key has been in use for longer than 90 days."""
     can_start: bool
+    openings: OpeningsView = OpeningsView()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

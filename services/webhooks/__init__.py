@@ -1,7 +1,37 @@
-"""The inbox: requests in, deliveries stored, processed, swept and listed."""
+"""The inbox: requests in, deliveries stored, processed, swept, listed, replayed and, after their time, pruned."""
 
+from services.webhooks.bodies import reveal_body
+from services.webhooks.filters import STATES, UNSENT, DeliveryFilter
 from services.webhooks.processing import process_delivery
-from services.webhooks.service import get_delivery, list_deliveries
-from services.webhooks.views import DeliveryView
+from services.webhooks.pruning import prune_deliveries
+from services.webhooks.replaying import MAY_DOUBLE, replay
+from services.webhooks.service import get_delivery, list_deliveries, list_groups, list_refused
+from services.webhooks.views import (
+    BodyView,
+    DeliveryDetailView,
+    DeliveryGroupView,
+    DeliveryView,
+    RefusedView,
+    ReplayView,
+)
 
-__all__ = ["DeliveryView", "get_delivery", "list_deliveries", "process_delivery"]
+__all__ = [
+    "MAY_DOUBLE",
+    "STATES",
+    "UNSENT",
+    "BodyView",
+    "DeliveryDetailView",
+    "DeliveryFilter",
+    "DeliveryGroupView",
+    "DeliveryView",
+    "RefusedView",
+    "ReplayView",
+    "get_delivery",
+    "list_deliveries",
+    "list_groups",
+    "list_refused",
+    "process_delivery",
+    "prune_deliveries",
+    "replay",
+    "reveal_body",
+]

@@ -55,7 +55,10 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A webhook address, taken apart. ``token`` is empty for an address shared by all tenants."""
+    """A webhook address, taken apart.
+
+    ``token`` is empty for an address shared by all tenants; ``kind`` is empty if that address names none.
+    """
 
     provider: str
     kind: str
@@ -81,7 +84,8 @@ class Ingest:
             NotFound: there is no such provider, kind, or shared address.
         """
         for kind in get_manifest(address.provider).webhooks:
-            if kind.name == address.kind and (address.token or kind.shared):
+            is_meant = kind.name == address.kind or (not address.kind and kind.default)
+            if is_meant and (address.token or kind.shared):
                 return kind
         raise NotFound("There is no such webhook address.")
 
@@ -142,7 +146,8 @@ class Ingest:
             raise
         accepted = self._concerned(proven, request, module)
         event_type = module.event_type(request)
-        deliveries = [_delivery(endpoint, address, request, event_type, dedupe_key) for endpoint in accepted]
+        kind = self.kind_of(address)
+        deliveries = [_delivery(endpoint, address, kind, request, event_type, dedupe_key) for endpoint in accepted]
         return Verified(answer=module.answer(request), deliveries=tuple(deliveries))
 
     def _proven(self, endpoints: Sequence[Endpoint], request: WebhookRequest, module: WebhooksModule) -> list[Endpoint]:
@@ -218,7 +223,7 @@ class Ingest:
 
 
 def _delivery(
-    endpoint: Endpoint, address: Address, request: WebhookRequest, event_type: str, dedupe_key: str
+    endpoint: Endpoint, address: Address, kind: WebhookKind, request: WebhookRequest, event_type: str, dedupe_key: str
 ) -> NewDelivery:
     return NewDelivery(
         id=new_id(),
@@ -231,7 +236,7 @@ def _delivery(
         headers={
             name: value[:500]
             for name, value in request.headers.items()
-            if _KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.search(name)
+            if name in kind.kept_headers or (_KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.search(name))
         },
         query=request.query[:2000],
         body=request.body,

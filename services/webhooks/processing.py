@@ -1,24 +1,26 @@
 """From a stored delivery to its effects: events, routing with a reason, contact, conversation, message, turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from models import Connection, ConnectionStatus, DeliveryState, WebhookDelivery
-from services import attempts, connections
+from services import attempts, calendar, connections, email
 from services.conversations import receive_message
 from services.kernel.db import UnitOfWork, is_outage
-from services.kernel.errors import PatchbayError
+from services.kernel.errors import NeedsReauth, PatchbayError
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.kernel.leases import in_seconds
 from services.kernel.log import bind_context, get_logger
 from services.provider_kit.contract import (
+    CalendarChanged,
     ConnectionRevoked,
     ConsentChanged,
     Ignored,
     InboundEvent,
+    MessageAnnounced,
     MessageReceived,
     MessageStatusChanged,
     WebhookRequest,
@@ -28,8 +30,20 @@ from services.routing import route_message
 from services.sending import apply_receipt, record_consent
 from services.turns import add_turn
 from services.webhooks import repository
+from services.webhooks.fetching import fetch
 
 logger = get_logger(__name__)
+
+PARKED_SECONDS = 60.0
+"""How often a delivery that waits for its connection to be repaired is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A delivery that this worker holds, and the connection it came for."""
+
+    delivery: WebhookDelivery
+    connection: Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +70,13 @@ def process_delivery(kernel: Kernel, *, tenant_id: UUID, delivery_id: UUID) -> N
     claim = _claim(kernel, tenant_id, delivery_id, token)
     if claim is None:
         return
-    with bind_context(tenant_id=tenant_id, trace_id=claim.trace_id, connection_id=claim.connection_id):
+    with bind_context(tenant_id=tenant_id, trace_id=claim.delivery.trace_id, connection_id=claim.connection.id):
         try:
-            _take_effect(kernel, tenant_id, delivery_id, token)
+            events = [fetch(kernel, claim.connection, event) for event in _parse(kernel, claim)]
+            _take_effect(kernel, tenant_id, delivery_id, token, events)
+        except NeedsReauth as error:
+            logger.info("webhooks.delivery.parked", code=error.code)
+            _park(kernel, tenant_id, delivery_id, token, error)
         except PatchbayError as error:
             logger.info("webhooks.delivery.failed", code=error.code)
             _record_failure(kernel, tenant_id, delivery_id, token, error)
@@ -69,7 +87,7 @@ def process_delivery(kernel: Kernel, *, tenant_id: UUID, delivery_id: UUID) -> N
             _record_failure(kernel, tenant_id, delivery_id, token, error)
 
 
-def _claim(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID) -> WebhookDelivery | None:
+def _claim(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID) -> _Claim | None:
     """Lease the delivery in a transaction of its own, so that an attempt counts even if it kills the worker."""
     with kernel.unit_of_work(tenant_id) as work:
         delivery = repository.lock_processable(work, delivery_id)
@@ -79,22 +97,25 @@ def _claim(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID) -> W
         delivery.started_at = delivery.started_at or now
         if delivery.attempt >= kernel.settings.max_attempts:
             _end(work, delivery, DeliveryState.DEAD, "Each attempt was cut off before it ended", now)
+            delivery.cause = attempts.CUT_OFF
             return None
         delivery.state = DeliveryState.PROCESSING
         delivery.attempt += 1
         delivery.lease_token = token
         delivery.lease_until = in_seconds(kernel.settings.lease_seconds)
-        return delivery
+        return _Claim(delivery, repository.get_connection(work, delivery.connection_id))
 
 
-def _take_effect(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID) -> None:
+def _take_effect(
+    kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID, events: Sequence[InboundEvent]
+) -> None:
     with kernel.unit_of_work(tenant_id) as work:
         delivery = repository.lock_held(work, delivery_id, token)
         if delivery is None:
             return
         connection = repository.get_connection(work, delivery.connection_id)
         scene = _Scene(work, connection, delivery, kernel.clock.now())
-        effects = [_apply(scene, event) for event in _parse(kernel, connection, delivery)]
+        effects = [_apply(scene, event) for event in events]
         connections.note_event(work, connection, now=scene.now)
         changed = any(effect.changed for effect in effects)
         reason = "; ".join(effect.reason for effect in effects) or "Nothing in it concerns Patchbay"
@@ -103,7 +124,8 @@ def _take_effect(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID
     logger.info("webhooks.delivery.ended", state=state.value)
 
 
-def _parse(kernel: Kernel, connection: Connection, delivery: WebhookDelivery) -> list[InboundEvent]:
+def _parse(kernel: Kernel, claim: _Claim) -> Sequence[InboundEvent]:
+    delivery = claim.delivery
     request = WebhookRequest(
         kind=delivery.kind,
         url=kernel.settings.public_url,
@@ -111,7 +133,7 @@ def _parse(kernel: Kernel, connection: Connection, delivery: WebhookDelivery) ->
         body=delivery.body,
         query=delivery.query,
     )
-    return list(webhooks(delivery.provider).parse(request, settings=connection.settings))
+    return webhooks(delivery.provider).parse(request, settings=claim.connection.settings)
 
 
 def _apply(scene: _Scene, event: InboundEvent) -> _Effect:
@@ -121,7 +143,7 @@ def _apply(scene: _Scene, event: InboundEvent) -> _Effect:
 def _message_received(scene: _Scene, event: MessageReceived) -> _Effect:
     if scene.connection.status in (ConnectionStatus.PAUSED, ConnectionStatus.DISCONNECTED):
         return _Effect(f"The connection is {scene.connection.status.value}", changed=False)
-    if not event.addressed:
+    if not event.addressed and not event.in_shared_channel:
         return _Effect(f"{event.why}: not addressed to the agent", changed=False)
     route = route_message(scene.work, scene.connection, event)
     if route.agent is None:
@@ -137,14 +159,35 @@ def _message_received(scene: _Scene, event: MessageReceived) -> _Effect:
     if not received.is_new:
         return _Effect("The same message had arrived before", changed=False)
     scene.work.session.flush()
+    agent = route.agent
+    if agent.id != received.conversation.agent_id:  # a letter stays with its thread's
+        agent = repository.get_agent(scene.work, received.conversation.agent_id)
+    silent = ""
+    if event.email:
+        silent = email.why_silent(
+            scene.work, connection=scene.connection, event=event, conversation=received.conversation, now=scene.now
+        )
     add_turn(
         scene.work,
         conversation=received.conversation,
-        agent=route.agent,
+        agent=agent,
         message=received.message,
+        silent=silent,
         now=scene.now,
     )
-    return _Effect(route.reason)
+    return _Effect(f"{route.reason}; {silent}" if silent else route.reason)
+
+
+def _message_announced(scene: _Scene, _event: MessageAnnounced) -> _Effect:
+    return _Effect(f"The connection is {scene.connection.status.value}; the message was not fetched", changed=False)
+
+
+def _calendar_changed(scene: _Scene, event: CalendarChanged) -> _Effect:
+    return _Effect(
+        calendar.note_change(
+            scene.work, connection=scene.connection, subscription_id=event.subscription_id, now=scene.now
+        )
+    )
 
 
 def _status_changed(scene: _Scene, event: MessageStatusChanged) -> _Effect:
@@ -167,11 +210,30 @@ def _ignored(_scene: _Scene, event: Ignored) -> _Effect:
 
 _EFFECTS: dict[type[InboundEvent], Callable[[_Scene, InboundEvent], _Effect]] = {
     MessageReceived: _message_received,
+    MessageAnnounced: _message_announced,
+    CalendarChanged: _calendar_changed,
     MessageStatusChanged: _status_changed,
     ConsentChanged: _consent_changed,
     ConnectionRevoked: _connection_revoked,
     Ignored: _ignored,
 }  # pyright: ignore[reportAssignmentType]
+
+
+def _park(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID, error: NeedsReauth) -> None:
+    """Let a delivery wait until its connection is repaired; that costs it no attempt, so nothing is missed."""
+    with kernel.unit_of_work(tenant_id) as work:
+        delivery = repository.lock_held(work, delivery_id, token)
+        if delivery is None:
+            return
+        connection = repository.get_connection(work, delivery.connection_id)
+        connections.note_failure(work, connection, error, now=kernel.clock.now())
+        delivery.state = DeliveryState.FAILED
+        delivery.reason = "Waits until the connection is repaired"
+        delivery.cause = attempts.cause_of(error)
+        delivery.attempt -= 1
+        delivery.next_attempt_at = in_seconds(PARKED_SECONDS)
+        delivery.lease_token = delivery.lease_until = None
+        work.notify("delivery", delivery.id)
 
 
 def _record_failure(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: UUID, error: Exception) -> None:
@@ -190,6 +252,7 @@ def _record_failure(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: U
             delivery.reason = reason
             delivery.next_attempt_at = in_seconds(seconds)
             delivery.lease_token = delivery.lease_until = None
+        delivery.cause = attempts.cause_of(error)
         attempts.record_failure(work, delivery, subject="delivery", error=error, retry_seconds=seconds, now=now)
         work.notify("delivery", delivery.id)
 
@@ -197,6 +260,7 @@ def _record_failure(kernel: Kernel, tenant_id: UUID, delivery_id: UUID, token: U
 def _end(work: UnitOfWork, delivery: WebhookDelivery, state: DeliveryState, reason: str, now: datetime) -> None:
     delivery.state = state
     delivery.reason = reason
+    delivery.cause = ""
     delivery.finished_at = now
     delivery.lease_token = delivery.lease_until = None
     work.notify("delivery", delivery.id)

@@ -1,11 +1,10 @@
 """Queries on deliveries."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlmodel import col, select
 
-from models import Connection, DeliveryState, WebhookDelivery
+from models import Agent, Connection, DeliveryState, WebhookDelivery
 from services.kernel.db import UnitOfWork
 from services.kernel.leases import is_due, is_free
 
@@ -49,32 +48,15 @@ def find_delivery(work: UnitOfWork, delivery_id: UUID) -> WebhookDelivery | None
     ).first()
 
 
+def get_agent(work: UnitOfWork, agent_id: UUID) -> Agent:
+    """Return the agent that answers in a conversation."""
+    return work.session.exec(
+        select(Agent).where(col(Agent.tenant_id) == work.tenant_id, col(Agent.id) == agent_id)
+    ).one()
+
+
 def get_connection(work: UnitOfWork, connection_id: UUID) -> Connection:
     """Return the connection a delivery came in through."""
     return work.session.exec(
         select(Connection).where(col(Connection.tenant_id) == work.tenant_id, col(Connection.id) == connection_id)
     ).one()
-
-
-def list_deliveries(
-    work: UnitOfWork,
-    *,
-    connection_id: UUID | None,
-    states: Sequence[DeliveryState],
-    before: UUID | None,
-    limit: int,
-) -> list[WebhookDelivery]:
-    """Return deliveries, latest first."""
-    statement = (
-        select(WebhookDelivery)
-        .where(col(WebhookDelivery.tenant_id) == work.tenant_id)
-        .order_by(col(WebhookDelivery.id).desc())
-        .limit(limit)
-    )
-    if connection_id:
-        statement = statement.where(col(WebhookDelivery.connection_id) == connection_id)
-    if states:
-        statement = statement.where(col(WebhookDelivery.state).in_(states))
-    if before:
-        statement = statement.where(col(WebhookDelivery.id) < before)
-    return list(work.session.exec(statement).all())

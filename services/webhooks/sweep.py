@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import Select
 
-from models import Connection, Conversation, Direction, Ending, Message, Turn, WebhookDelivery
+from models import Calendar, Connection, Conversation, Direction, Ending, Message, Turn, WebhookDelivery
+from services.actions.repository import list_due as list_due_runs
+from services.channels.repository import list_due_listings
 from services.connections import RENEWED, WORKING
 from services.health.notice_repository import list_due as list_due_notices
 from services.health.repository import list_unobserved
@@ -15,7 +18,9 @@ from services.kernel.leases import is_due, is_free
 from services.sending.repository import UNSENT
 from services.tenants.repository import list_deletions
 from services.turns.repository import OPEN as OPEN_TURNS
+from services.turns.repository import list_due_rehearsals
 from services.vault.repository import list_due_rotations
+from services.webhooks import pruning
 from services.webhooks.repository import OPEN as OPEN_DELIVERIES
 
 BATCH = 1000
@@ -25,6 +30,7 @@ def run(kernel: Kernel) -> int:
     """Wake workers for all due work that nobody holds; return how much there is."""
     with kernel.unscoped_session("sweep.find_due") as session:
         wakes = [Wake(job, tenant_id, row_id) for job, find in _DUE.items() for tenant_id, row_id in find(session)]
+        wakes += [Wake(pruning.JOB, *ids) for ids in pruning.list_unpruned(kernel, session, limit=BATCH)]
     if wakes:
         kernel.queue.wake_again(wakes)
     return len(wakes)
@@ -92,6 +98,29 @@ def _due_checks(session: Session) -> Sequence[tuple[UUID, UUID]]:
     ).all()
 
 
+def _due_syncs(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return session.exec(
+        _calendars_in_use().where(is_due(Calendar)).order_by(col(Calendar.next_attempt_at)).limit(BATCH)
+    ).all()
+
+
+def _due_renewals(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return session.exec(
+        _calendars_in_use()
+        .where(col(Calendar.subscribe_due_at) <= func.clock_timestamp())
+        .order_by(col(Calendar.subscribe_due_at))
+        .limit(BATCH)
+    ).all()
+
+
+def _calendars_in_use() -> Select[UUID, UUID]:
+    is_behind = (col(Connection.tenant_id) == col(Calendar.tenant_id)) & (
+        col(Connection.id) == col(Calendar.connection_id)
+    )
+    statement = select(Calendar.tenant_id, Calendar.id).join(Connection, is_behind)
+    return statement.where(col(Connection.status).in_(WORKING), is_free(Calendar))
+
+
 def _due_endings(session: Session) -> Sequence[tuple[UUID, UUID]]:
     return session.exec(
         select(Connection.tenant_id, Connection.id)
@@ -116,13 +145,30 @@ def _due_deletions(session: Session) -> Sequence[tuple[UUID, UUID]]:
     return list_deletions(session, limit=BATCH)
 
 
+def _due_listings(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return list_due_listings(session, limit=BATCH)
+
+
+def _due_runs(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return list_due_runs(session, limit=BATCH)
+
+
+def _due_rehearsals(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return list_due_rehearsals(session, limit=BATCH)
+
+
 _DUE: dict[str, Callable[[Session], Sequence[tuple[UUID, UUID]]]] = {
     "process_delivery": _due_deliveries,
     "run_turn": _due_turns,
+    "rehearse_turn": _due_rehearsals,
     "send_message": _due_messages,
+    "run_action": _due_runs,
     "check_connection": _due_checks,
     "end_connection": _due_endings,
     "refresh_connection": _due_refreshes,
+    "sync_calendar": _due_syncs,
+    "renew_subscription": _due_renewals,
+    "list_channels": _due_listings,
     "rotate_keys": _due_rotations,
     "delete_tenant": _due_deletions,
     "observe_health": _due_observations,
