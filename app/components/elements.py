@@ -66,7 +66,7 @@ def banner(kind: Text, *children: Any) -> rx.Component:
 
 
 def field(
-    label: Text, name: str, *, error: Text = "", help_text: str = "", multiline: bool = False, **props: Any
+    label: Text, name: str, *, error: Text = "", help_text: Text = "", multiline: bool = False, **props: Any
 ) -> rx.Component:
     """Return a labelled input with its help and its error beside it."""
     key = f"field-{name}"

@@ -3,6 +3,8 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 
+import { ApprovalItem } from "./approval.jsx";
+import { LetterBody, LetterHead } from "./letter.jsx";
 import { exact, parseTime } from "./time_ago.jsx";
 
 const NEAR = 48;
@@ -17,13 +19,20 @@ function dayName(time) {
 
 function Bubble({ message, fresh }) {
   const time = parseTime(message.at);
+  const letter = message.letter;
   const classes = ["msg", message.outbound ? "out" : "", message.by_person ? "human" : "", message.failed ? "failed" : ""];
+  if (letter) classes.push("mail");
   return (
     <li className={[...classes, fresh ? "fresh" : ""].filter(Boolean).join(" ")} data-message={message.id}>
       <div className="b">
         <span className="sr-only">{message.author}: </span>
-        {message.text}
+        {letter ? <LetterHead letter={letter} /> : null}
+        {letter ? <div className="words">{message.text || "(no text)"}</div> : message.text}
+        {letter ? <LetterBody letter={letter} id={message.id} /> : null}
       </div>
+      {letter?.automatic ? (
+        <p className="letter-note">Automatic letter, so no agent answers it: {letter.automatic}</p>
+      ) : null}
       <div className="m">
         {message.origin ? <span>{message.origin}</span> : null}
         {time ? (
@@ -31,6 +40,7 @@ function Bubble({ message, fresh }) {
             {time.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })}
           </time>
         ) : null}
+        {letter?.thread_reason && !message.outbound ? <span>Why here: {letter.thread_reason}</span> : null}
         {message.outcome ? <span>{message.outcome}</span> : null}
         {message.trace_path ? (
           <Link to={message.trace_path} title={message.why} aria-label={`Why this answer: ${message.why || "open the trace"}`}>
@@ -42,7 +52,7 @@ function Bubble({ message, fresh }) {
   );
 }
 
-export function MessageLog({ messages, conversation, label }) {
+export function MessageLog({ messages, approvals, mayNotDecide, onApprove, onReject, conversation, label }) {
   const box = useRef(null);
   const seen = useRef({ conversation: null, ids: new Set() });
   const atBottom = useRef(true);
@@ -93,7 +103,18 @@ export function MessageLog({ messages, conversation, label }) {
   return (
     <div className="log-frame">
       <div ref={box} className="log" tabIndex={0} role="log" aria-live="polite" aria-label={label}>
-        <ul style={{ display: "contents" }}>{rows}</ul>
+        <ul style={{ display: "contents" }}>
+          {rows}
+          {approvals.map((approval) => (
+            <ApprovalItem
+              key={approval.id}
+              approval={approval}
+              mayNot={mayNotDecide}
+              onApprove={onApprove}
+              onReject={onReject}
+            />
+          ))}
+        </ul>
       </div>
       {missed > 0 ? (
         <button type="button" className="btn jump" onClick={() => toBottom("smooth")}>

@@ -6,6 +6,21 @@ import reflex as rx
 
 from app.components.elements import builder_of
 
+for _part in ("approval.jsx", "letter.jsx", "sms_segments.js"):  # what components below import from beside them
+    rx.asset(_part, shared=True)
+
+
+def _decision(run_id: rx.Var[str], note: rx.Var[str]) -> tuple[rx.Var[str], rx.Var[str]]:
+    """What a decision on an action brings."""
+    return run_id, note
+
+
+def _sent_reply(
+    conversation_id: rx.Var[str], text: rx.Var[str], key: rx.Var[str]
+) -> tuple[rx.Var[str], rx.Var[str], rx.Var[str]]:
+    """What a reply brings; the key is the draft's."""
+    return conversation_id, text, key
+
 
 class _Local(rx.Component):
     """A component of ours, written in JSX."""
@@ -47,8 +62,31 @@ class MessageLog(_Local):
     library = rx.asset("message_log.jsx", shared=True).importable_path
     tag = "MessageLog"
     messages: rx.Var[Any]
+    approvals: rx.Var[Any]
+    may_not_decide: rx.Var[str]
+    on_approve: rx.EventHandler[_decision]
+    on_reject: rx.EventHandler[_decision]
     conversation: rx.Var[str]
     label: rx.Var[str]
+
+
+class ReplyComposer(_Local):
+    """Where a person answers a contact; one event leaves per reply: conversation, text, and the draft's key."""
+
+    library = rx.asset("reply_composer.jsx", shared=True).importable_path
+    tag = "ReplyComposer"
+    conversation: rx.Var[str]
+    contact: rx.Var[str]
+    agent: rx.Var[str]
+    channel: rx.Var[str]
+    label: rx.Var[str]
+    route: rx.Var[str]
+    blocked: rx.Var[str]
+    repair: rx.Var[str]
+    repair_path: rx.Var[str]
+    message_limit: rx.Var[int]
+    answered: rx.Var[Any]
+    on_send: rx.EventHandler[_sent_reply]
 
 
 class ConnectForm(_Local):
@@ -110,6 +148,7 @@ time_ago = builder_of(TimeAgo)
 modal = builder_of(Modal)
 copy_field = builder_of(CopyField)
 message_log = builder_of(MessageLog)
+reply_composer = builder_of(ReplyComposer)
 connect_form = builder_of(ConnectForm)
 consent_button = builder_of(ConsentButton)
 tick = builder_of(Tick)

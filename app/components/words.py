@@ -18,6 +18,13 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count or 'no'} {noun}"
 
 
+def size(count: int) -> str:
+    """Return a file's size as people read it."""
+    if count < 1_000:
+        return f"{count} B"
+    return f"{count / 1_000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
 def initials(name: str) -> str:
     """Return up to two letters for a name; a mark for a phone number."""
     words = [word for word in name.split() if word[0].isalpha()]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import reflex as rx
-from reflex.event import EventCallback, EventSpec
 
 from app import routes
+from app.desk.readings import Reading, readings_of
 from app.desk.view import (
     NO_FORM,
     NO_ITEM,
@@ -46,13 +46,6 @@ from services.webhooks import list_deliveries
 
 EVENTS_SHOWN = 30
 DELIVERIES_SHOWN = 20
-Reading = EventSpec | EventCallback[*tuple[()]]
-_readings: dict[str, tuple[Reading, ...]] = {}
-
-
-def read_again_on(route: str, *readings: Reading) -> None:
-    """Say what a page does to show what has changed; the desk knows no page by itself."""
-    _readings[route] = readings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +295,8 @@ class DeskState(rx.State):
             view = await self._lay_down(connection_id)
             if act == "open_log":
                 await self._read_log(view)
+            elif act == "change_limit":
+                yield rx.redirect(routes.agent_settings(view.agent_id) if view.agent_id else routes.TEAM)
             elif not may_edit:
                 return
             elif act == "assign_number":
@@ -358,7 +353,7 @@ class DeskState(rx.State):
 
     def _show_again(self) -> list[Reading]:
         """Return what lets the page that is open read again; a live notice may come late, or not at all."""
-        return [*_readings.get(self.router.route_id, ()), SessionState.load()]
+        return [*readings_of(self.router.route_id), SessionState.load()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,9 +125,12 @@ _REFUSED: Mapping[str, str] = MappingProxyType(
 )
 
 
+_TITLES: Mapping[str, str] = MappingProxyType({"phone": "SMS", "email": "E-mail"})
+
+
 def title_of(category: str, provider_name: str) -> str:
-    """Return what a service is called on a card."""
-    return "SMS" if category == "phone" else provider_name
+    """Return what a service is called on a card: by what it is for, where people know that better than the name."""
+    return _TITLES.get(category, provider_name)
 
 
 def account_of(connection: ConnectionView) -> str:

@@ -63,6 +63,7 @@ def render_form(
     button: str,
     hidden: tuple[tuple[str, str], ...] = (),
     trouble: Trouble | None = None,
+    notice: str = "",
     foot: str = "",
     status: int = 200,
 ) -> HTMLResponse:
@@ -76,6 +77,7 @@ def render_form(
         button: the verb on the button.
         hidden: names and values that travel with it.
         trouble: what was wrong the last time.
+        notice: what has just happened.
         foot: a sentence below the card.
         status: HTTP status.
     """
@@ -89,6 +91,8 @@ def render_form(
         f'<button class="btn primary" type="submit"{"" if fields else " autofocus"}>{escape(button)}</button>',
         "</form>",
     ]
+    if notice:
+        body.insert(0, f'<p class="banner ok" role="status">{escape(notice)}</p>')
     if trouble is not None and not is_known_field:
         body.insert(0, f'<p class="banner broken" role="alert">{escape(trouble.message)}</p>')
     return _page(title=title, lead=escape(lead), body="\n".join(body), foot=escape(foot), status=status)

@@ -1,13 +1,11 @@
 """Whether the process lives, and whether it can work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from redis import Redis
@@ -15,11 +13,22 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-import models
 from services.kernel.errors import ConfigurationError
 from services.kernel.kernel import Kernel, connect_redis
 from services.kernel.keyring import describe_source
+from services.operations import HEARD_SECONDS, expected_revision, list_heard
 from services.vault import require_usable_keys
+
+_AT_WORK: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "workers": ("worker", "webhooks are stored, and nothing is done about them. Start `patchbay worker`."),
+        "scheduler": (
+            "scheduler",
+            "what nobody was woken for waits, and so does everything that is repeated. Start `patchbay scheduler`.",
+        ),
+    }
+)
+"""Check → the process it is about, and what its absence means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +46,8 @@ class Readiness:
 
     status: Literal["ready", "degraded", "not_ready"]
     checks: dict[str, CheckResult]
+    missing: tuple[str, ...]
+    """Names of the checks that are not ok, what stands in the way first."""
 
 
 def create_health_router(kernel: Kernel) -> APIRouter:
@@ -59,17 +70,19 @@ def create_health_router(kernel: Kernel) -> APIRouter:
 
 
 def check_readiness(kernel: Kernel, redis: Redis) -> Readiness:
-    """Check the database, its schema, Redis and the key."""
+    """Check the database, its schema, Redis, the key, and who is at work."""
     database, schema = _check_database(kernel)
     checks = {
         "postgresql": database,
         "schema": schema,
         "redis": _check_redis(redis),
         "key": _check_key(kernel),
+        **_check_processes(kernel),
     }
-    found = {check.status for check in checks.values()}
-    status = "not_ready" if "missing" in found else "degraded" if "degraded" in found else "ready"
-    return Readiness(status=status, checks=checks)
+    missing = [name for name, check in checks.items() if check.status == "missing"]
+    degraded = [name for name, check in checks.items() if check.status == "degraded"]
+    status = "not_ready" if missing else "degraded" if degraded else "ready"
+    return Readiness(status=status, checks=checks, missing=(*missing, *degraded))
 
 
 def _check_database(kernel: Kernel) -> tuple[CheckResult, CheckResult]:
@@ -98,14 +111,6 @@ def _check_schema(kernel: Kernel) -> CheckResult:
     )
 
 
-@lru_cache(maxsize=1)
-def expected_revision() -> str | None:
-    """Return the newest migration that this version of the product brings."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(models.__file__).parent / "migrations"))
-    return ScriptDirectory.from_config(config).get_current_head()
-
-
 def _check_redis(redis: Redis) -> CheckResult:
     ping: Callable[[], object] = redis.ping  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     try:
@@ -117,6 +122,21 @@ def _check_redis(redis: Redis) -> CheckResult:
             " Check PATCHBAY_REDIS_URL and that the server runs.",
         )
     return CheckResult(status="ok", detail="Redis answers.")
+
+
+def _check_processes(kernel: Kernel) -> dict[str, CheckResult]:
+    """Look whether anybody does the work. Degraded at most: what arrives is stored, and must go on being accepted."""
+    try:
+        heard = {item.words[0]: item.count for item in list_heard(kernel)}
+    except SQLAlchemyError:
+        unknown = CheckResult(status="degraded", detail="Unknown while PostgreSQL does not answer.")
+        return dict.fromkeys(_AT_WORK, unknown)
+    return {
+        check: CheckResult(status="ok", detail=f"Heard of {heard[process]} within {HEARD_SECONDS:.0f} seconds.")
+        if heard.get(process)
+        else CheckResult(status="degraded", detail=f"None was heard of for {HEARD_SECONDS:.0f} seconds: {effect}")
+        for check, (process, effect) in _AT_WORK.items()
+    }
 
 
 def _check_key(kernel: Kernel) -> CheckResult:

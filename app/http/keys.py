@@ -10,8 +10,9 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.deps import KernelDep, MaybeCookieActor, require_same_origin
-from services.connections import connect_with_keys, create_app, reconnect_with_keys
-from services.kernel.errors import Unauthenticated
+from services.connections import connect_with_keys, create_app, reconnect_with_keys, update_app
+from services.kernel.errors import InvalidInput, Unauthenticated
+from services.provider_kit.registry import slug_of
 
 
 class KeysForm(BaseModel):
@@ -31,7 +32,10 @@ class AppForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
+    app_id: UUID | None = None
+    """The app whose secrets are replaced; none for a new one."""
     manifest_version: int = Field(default=0, ge=0, le=100_000)
+    """Of a new app."""
     values: dict[str, str] = Field(max_length=40, repr=False)
 
 
@@ -63,7 +67,7 @@ def post_keys(kernel: KernelDep, actor: MaybeCookieActor, provider: str, form: K
         connection = connect_with_keys(
             kernel,
             actor=actor,
-            provider=provider,
+            provider=slug_of(provider),
             scheme_id=form.scheme_id,
             agent_id=form.agent_id,
             values=form.values,
@@ -72,8 +76,16 @@ def post_keys(kernel: KernelDep, actor: MaybeCookieActor, provider: str, form: K
 
 
 def post_app(kernel: KernelDep, actor: MaybeCookieActor, provider: str, form: AppForm) -> Made:
-    """Keep the keys of an app that the company has registered at a provider."""
+    """Keep the keys of an app that the company has registered at a provider, or replace those of one that is here."""
     if actor is None:
-        raise Unauthenticated("You are not signed in any more. Sign in, then add the app again.")
-    app = create_app(kernel, actor=actor, provider=provider, values=form.values, manifest_version=form.manifest_version)
+        raise Unauthenticated("You are not signed in any more. Sign in, then send the keys again.")
+    if form.app_id is not None:
+        given = {name: value for name, value in form.values.items() if value.strip()}
+        if not given:
+            raise InvalidInput("Paste at least one new secret.", field=next(iter(form.values), ""))
+        app = update_app(kernel, actor=actor, app_id=form.app_id, values=given)
+    else:
+        app = create_app(
+            kernel, actor=actor, provider=slug_of(provider), values=form.values, manifest_version=form.manifest_version
+        )
     return Made(id=app.id)

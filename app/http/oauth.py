@@ -18,7 +18,7 @@ from services import connections
 from services.connections import OAuthOutcome
 from services.kernel.errors import NotFound, Refused
 from services.kernel.kernel import Kernel
-from services.provider_kit.registry import get_manifest
+from services.provider_kit.registry import get_manifest, slug_of
 
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _FOREIGN_SITES = frozenset({"cross-site", "same-site"})
@@ -27,11 +27,19 @@ _MAX_PARAMETERS = 50
 
 def create_oauth_router(kernel: Kernel) -> APIRouter:
     """Return the routes; the handlers are synchronous, so FastAPI runs them in threads."""
-    router = APIRouter(prefix="/api/admin/ai-agents/integrations", include_in_schema=False, redirect_slashes=False)
+    router = APIRouter(prefix="/api/admin/ai-agents", include_in_schema=False, redirect_slashes=False)
 
-    @router.get("/{provider}/oauth")
+    @router.get("/integrations/{provider}/oauth")
     def begin(provider: str, request: Request) -> Response:
         """Send the browser to the provider's consent page."""
+        return _begin(provider, request, agent_id=_id_of(request, "agent_id", "agent"))
+
+    @router.get("/{agent_id}/integrations/{provider}/oauth")
+    def begin_for_agent(agent_id: str, provider: str, request: Request) -> Response:
+        """Send the browser to the provider's consent page, for the agent in the address."""
+        return _begin(provider, request, agent_id=_read_id(agent_id, "agent"))
+
+    def _begin(provider: str, request: Request, *, agent_id: UUID | None) -> Response:
         slug = _slug(provider)
         # A GET that changes something: only our own pages may lead here (Fetch Metadata, W3C).
         if request.headers.get("sec-fetch-site", "") in _FOREIGN_SITES:
@@ -39,7 +47,6 @@ def create_oauth_router(kernel: Kernel) -> APIRouter:
         actor = actor_from_cookie(kernel, request)
         if actor is None:
             return _go("/login/")
-        agent_id = _id_of(request, "agent_id", "agent")
         is_popup = request.query_params.getlist("popup") == ["1"]
         try:
             address = connections.begin_oauth(
@@ -60,7 +67,7 @@ def create_oauth_router(kernel: Kernel) -> APIRouter:
             return _end(kernel, refused, slug)
         return _go(address)
 
-    @router.get("/{provider}/oauth/callback")
+    @router.get("/integrations/{provider}/oauth/callback")
     def finish(provider: str, request: Request) -> Response:
         """Take the browser back from the provider."""
         slug = _slug(provider)
@@ -77,17 +84,18 @@ def create_oauth_router(kernel: Kernel) -> APIRouter:
 def _slug(provider: str) -> str:
     """Return the slug as the registry spells it, never as the request does."""
     try:
-        return get_manifest(provider).slug
+        return get_manifest(slug_of(provider)).slug
     except NotFound as error:
         raise _problem(HTTPStatus.NOT_FOUND, "There is no such provider.") from error
 
 
 def _id_of(request: Request, name: str, noun: str) -> UUID | None:
     given = request.query_params.getlist(name)
-    if not given:
-        return None
+    return _read_id(given[0] if len(given) == 1 else "", noun) if given else None
+
+
+def _read_id(text: str, noun: str) -> UUID:
     try:
-        [text] = given
         return UUID(text)
     except ValueError:
         # ``from None``: the cause quotes the request.

@@ -58,9 +58,11 @@ def create_sign_in_router(kernel: Kernel) -> APIRouter:
     return router
 
 
-def get_login(kernel: KernelDep, actor: MaybeCookieActor) -> Response:
+def get_login(kernel: KernelDep, actor: MaybeCookieActor, ended: str = "", left: str = "") -> Response:
     """Show the sign-in form; who is signed in already goes on."""
-    return _redirect(routes.TEAM + "/") if actor else _login_page(kernel)
+    if actor:
+        return _redirect(routes.TEAM + "/")
+    return _login_page(kernel, notice=_ended_words(left) if ended == routes.COMPANY_DELETED else "")
 
 
 def post_logout(kernel: KernelDep, token: SessionToken) -> Response:
@@ -131,7 +133,17 @@ def post_setup(
     return _enter(kernel, signed_in, before=before)
 
 
-def _login_page(kernel: Kernel, *, email: str = "", error: PatchbayError | None = None) -> Response:
+def _ended_words(left: str) -> str:
+    """Return what is said to somebody whose company was just deleted; the address may be anybody's invention."""
+    said = "The company is deleted, and you are signed out."
+    count = int(left) if left.isascii() and left.isdecimal() and len(left) < 4 else 0
+    if not count:
+        return said
+    where = "one service" if count == 1 else f"{count} services"
+    return f"{said} At {where} our access could not be given back: remove Patchbay, or change the keys, there."
+
+
+def _login_page(kernel: Kernel, *, email: str = "", error: PatchbayError | None = None, notice: str = "") -> Response:
     foot = "" if is_set_up(kernel) else "Patchbay is not set up yet. Open the set-up link that its start printed."
     return render_form(
         title="Sign in",
@@ -143,6 +155,7 @@ def _login_page(kernel: Kernel, *, email: str = "", error: PatchbayError | None 
         ),
         button="Sign in",
         trouble=_trouble(error),
+        notice=notice,
         foot=foot,
         status=problem_of(error).status if error else 200,
     )

@@ -5,16 +5,21 @@ A 2xx leaves only after the delivery is committed. Requests that arrive together
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import anyio.to_thread
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from app.http import door_metrics
 from services.kernel.errors import InvalidInput, NotFound, Unauthenticated
 from services.kernel.kernel import Kernel
 from services.kernel.tenancy import TenantViolation
+from services.operations import SELF_TEST_PATH, answer_self_test
 from services.provider_kit.contract import Answer, WebhookRequest
+from services.provider_kit.registry import slug_of
 from services.webhooks.ingest import Address, Ingest, NewDelivery, WrongContentType
 
 logger = logging.getLogger(__name__)
@@ -32,8 +37,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class _Rejected(Exception):
     """A request that is answered without being looked at further."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, *, reason: str) -> None:
         super().__init__(message)
+        self.reason = reason
         self.answer = Answer(status=status, content_type="text/plain; charset=utf-8", body=message.encode())
 
 
@@ -102,24 +108,30 @@ class WebhookApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        began = time.perf_counter()
+        refused = ""
         try:
             answer = await self._respond(scope, receive)
         except _Rejected as rejected:
-            answer = rejected.answer
+            answer, refused = rejected.answer, rejected.reason
         headers = [(b"content-type", answer.content_type.encode()), (b"content-length", b"%d" % len(answer.body))]
         if answer.status == 503:
             headers.append((b"retry-after", b"5"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
+        provider = scope["path"].removeprefix(PREFIX).partition("/")[0]
+        door_metrics.note_answer(provider, status=answer.status, refused=refused, seconds=time.perf_counter() - began)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Answer:
         if scope["method"] != "POST":
-            raise _Rejected(405, "Send a POST request.")
+            raise _Rejected(405, "Send a POST request.", reason="method")
+        if scope["path"] == SELF_TEST_PATH:
+            return self._answer_self_test(scope, await self._read(receive))
         address = _address(scope["path"])
         try:
-            self._ingest.kind_of(address)
+            address = replace(address, kind=self._ingest.kind_of(address).name)
         except NotFound as error:
-            raise _Rejected(404, error.message) from error
+            raise _Rejected(404, error.message, reason="no_such_address") from error
         body = await self._read(receive)
         request = _request(self._kernel.settings.public_url, scope, address, body)
         try:
@@ -127,21 +139,30 @@ class WebhookApp:
             if verified.deliveries:
                 await self._commits.add(verified.deliveries)
         except WrongContentType as error:
-            raise _Rejected(415, error.message) from error
+            raise _Rejected(415, error.message, reason="content_type") from error
         except NotFound as error:
-            raise _Rejected(404, error.message) from error
+            raise _Rejected(404, error.message, reason="no_such_address") from error
         except Unauthenticated as error:
             self._flush_soon()
-            raise _Rejected(401, error.message) from error
+            raise _Rejected(401, error.message, reason=error.code) from error
         except InvalidInput as error:
             self._flush_soon()
-            raise _Rejected(400, error.message) from error
+            raise _Rejected(400, error.message, reason=error.code) from error
         except TenantViolation:
             raise
         except SQLAlchemyError as error:
             logger.warning("webhooks.delivery.not_stored: %s", type(error).__name__)
-            raise _Rejected(503, "Not stored; send it again.") from error
+            raise _Rejected(503, "Not stored; send it again.", reason="not_stored") from error
         return verified.answer
+
+    def _answer_self_test(self, scope: Scope, body: bytes) -> Answer:
+        """Answer `patchbay doctor`, which calls as a provider does; nothing is stored."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            answer = answer_self_test(self._kernel.kek, headers=headers, body=body, now=self._kernel.clock.now())
+        except Unauthenticated as error:
+            raise _Rejected(401, error.message, reason="self_test") from error
+        return Answer(body=answer)
 
     async def _read(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
@@ -151,16 +172,16 @@ class WebhookApp:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise _Rejected(400, "The request ended early.")
+                        raise _Rejected(400, "The request ended early.", reason="ended_early")
                     chunk = message.get("body", b"")
                     size += len(chunk)
                     if size > self._kernel.settings.max_webhook_bytes:
-                        raise _Rejected(413, "The body is too large.")
+                        raise _Rejected(413, "The body is too large.", reason="too_large")
                     chunks.append(chunk)
                     if not message.get("more_body"):
                         return b"".join(chunks)
         except TimeoutError as error:
-            raise _Rejected(408, "The body did not arrive in time.") from error
+            raise _Rejected(408, "The body did not arrive in time.", reason="too_slow") from error
 
     def _flush_soon(self) -> None:
         if self._flusher is None or self._flusher.done():
@@ -176,11 +197,12 @@ class WebhookApp:
 
 def _address(path: str) -> Address:
     parts = path.removeprefix(PREFIX).split("/")
+    provider = slug_of(parts[0])
     if len(parts) == 3 and all(parts):
-        return Address(provider=parts[0], token=parts[1], kind=parts[2])
-    if len(parts) == 2 and all(parts):
-        return Address(provider=parts[0], kind=parts[1])
-    raise _Rejected(404, "There is no such webhook address.")
+        return Address(provider=provider, token=parts[1], kind=parts[2])
+    if len(parts) <= 2 and all(parts):
+        return Address(provider=provider, kind=parts[1] if len(parts) == 2 else "")
+    raise _Rejected(404, "There is no such webhook address.", reason="no_such_address")
 
 
 def _request(public_url: str, scope: Scope, address: Address, body: bytes) -> WebhookRequest:

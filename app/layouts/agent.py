@@ -13,6 +13,8 @@ from app.session.state import AgentState
 TABS: tuple[tuple[str, str], ...] = (
     ("Integrations", "/integrations"),
     ("Conversations", "/conversations"),
+    ("Calendar", "/calendar"),
+    ("Actions", "/actions"),
     ("Playbook", "/playbook"),
     ("Settings", ""),
 )

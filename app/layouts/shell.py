@@ -90,11 +90,12 @@ def _sidebar(current: str) -> rx.Component:
                         ),
                     ),
                 ),
+                _entry(routes.DELIVERIES, current, rx.el.span("Deliveries")),
             ),
         ),
         rx.el.ul(
             _entry(routes.CATALOGUE, current, rx.el.span("Catalogue")),
-            rx.cond(SessionState.may_edit_keys, _entry(routes.KEYS, current, rx.el.span("Settings"))),
+            rx.cond(SessionState.may_edit_keys, _entry(routes.TENANT, current, rx.el.span("Settings"))),
             class_name="last",
         ),
         rx.el.div(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from services.connections import describe_refusal, get_connection, refusal_message
+from services.connections import ConnectionView, describe_refusal, get_connection, refusal_message
 from services.kernel.errors import NotFound
 from services.kernel.kernel import Kernel
 from services.tenants import Actor
@@ -32,7 +32,13 @@ def _connected(kernel: Kernel, actor: Actor, connection_id: UUID) -> tuple[str, 
     if connection.status == "disconnected":
         return "", ""
     account = connection.name or connection.external_account_name
-    return "ok", f"{connection.provider_name} is connected: {account}. Write to the agent there next."
+    return "ok", f"{connection.provider_name} is connected: {account}. {_next_step(connection)}"
+
+
+def _next_step(connection: ConnectionView) -> str:
+    if connection.category == "calendar":
+        return "Its meetings are being read."
+    return "Write to the agent there next."
 
 
 def _id(text: str) -> UUID | None:

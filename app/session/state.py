@@ -67,7 +67,10 @@ class SessionState(rx.State):
     may_edit_agents: bool = False
     may_edit_connections: bool = False
     may_reply: bool = False
+    may_decide_actions: bool = False
     may_edit_keys: bool = False
+    may_replay: bool = False
+    may_reveal: bool = False
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
@@ -95,7 +98,10 @@ class SessionState(rx.State):
         self.may_edit_agents = actor.may(Permission.AGENTS_EDIT)
         self.may_edit_connections = actor.may(Permission.CONNECTIONS_EDIT)
         self.may_reply = actor.may(Permission.CONVERSATIONS_REPLY)
+        self.may_decide_actions = actor.may(Permission.ACTIONS_DECIDE)
         self.may_edit_keys = actor.may(Permission.KEYS_EDIT)
+        self.may_replay = actor.may(Permission.DELIVERIES_REPLAY)
+        self.may_reveal = actor.may(Permission.DELIVERIES_REVEAL)
         self.is_loaded = True
 
 

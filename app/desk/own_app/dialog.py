@@ -88,6 +88,7 @@ def _app(item: App) -> rx.Component:
                     rx.el.ul(rx.foreach(item.changes, _part), class_name="parts"),
                 ),
             ),
+            _new_secrets(item),
         ),
         rx.el.div(
             consent(
@@ -108,6 +109,31 @@ def _app(item: App) -> rx.Component:
             ),
             class_name="actions",
         ),
+    )
+
+
+def _new_secrets(item: App) -> rx.Component:
+    """Return the form for secrets that were made anew at the provider; it may stay closed."""
+    name = OwnAppState.guide.provider_name
+    return rx.el.details(
+        rx.el.summary("Replace its secrets", custom_attrs={"aria-label": f"Replace the secrets of {item.name}"}),
+        rx.el.div(
+            rx.el.p(
+                f"Make a new secret at {name} first, then paste it here; what you leave empty stays. The new one"
+                " counts from the next event and the next renewal on. The old one is forgotten here at once; how long"
+                f" {name} still takes it is decided there. Events signed with a secret that is not kept here are"
+                " refused, so do both in one go. Connections stay connected.",
+                class_name="help",
+            ),
+            connect_form(
+                action=item.action,
+                payload=item.payload,
+                fields=item.secrets,
+                submit_label="Replace",
+                on_done=OwnAppState.on_replaced,
+            ),
+        ),
+        class_name="more",
     )
 
 

@@ -48,6 +48,19 @@ class OwnAppState(rx.State):
 
     @rx.event
     @guarded(Permission.CONNECTIONS_EDIT)
+    async def on_replaced(self, app_id: str) -> Steps:
+        """Say that the server took an app's new secrets."""
+        try:
+            await self._read(self.guide.provider)
+        except PatchbayError as error:
+            yield complain(error)
+            return
+        found = next((app for app in self.apps if app.id == app_id), None)
+        if found:
+            yield rx.toast.success(f"{found.name} works with the new secrets from now on. The old ones are forgotten.")
+
+    @rx.event
+    @guarded(Permission.CONNECTIONS_EDIT)
     async def delete(self, app_id: str) -> Steps:
         """Forget an app that no connection uses; at the provider it stays."""
         try:
@@ -80,7 +93,9 @@ class _Loaded:
 
 
 def _load(kernel: Kernel, actor: Actor, provider: str, agent_id: str) -> _Loaded:
+    described = describe_app(kernel, actor=actor, provider=provider)
+    apps = list_apps(kernel, actor=actor, provider=provider)
     return _Loaded(
-        guide=guide_of(describe_app(kernel, actor=actor, provider=provider)),
-        apps=tuple(app_of(view, agent_id=agent_id) for view in list_apps(kernel, actor=actor, provider=provider)),
+        guide=guide_of(described),
+        apps=tuple(app_of(view, agent_id=agent_id, fields=described.fields) for view in apps),
     )

@@ -1,12 +1,12 @@
 """What the dialog about apps of one's own shows, computed from the services' views."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app import routes
 from app.components.words import counted
 from app.desk.view import Address, FormField, fields_of
-from services.connections import AppGuideView, AppPartView, ProviderAppView
+from services.connections import AppGuideView, AppPartView, FieldView, ProviderAppView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,10 @@ class App:
     version: str
     changes: tuple[Part, ...]
     """What the newest manifest asks for that this app lacks."""
+    action: str
+    payload: dict[str, str]
+    secrets: tuple[FormField, ...]
+    """What can be replaced: each secret that was made anew at the provider."""
 
 
 NO_GUIDE = Guide(
@@ -90,8 +94,14 @@ def guide_of(view: AppGuideView) -> Guide:
     )
 
 
-def app_of(view: ProviderAppView, *, agent_id: str) -> App:
-    """Return an app as shown, with the way to connect an agent through it."""
+def app_of(view: ProviderAppView, *, agent_id: str, fields: Sequence[FieldView] = ()) -> App:
+    """Return an app as shown, with the way to connect an agent through it.
+
+    Args:
+        view: from the service.
+        agent_id: who is connected through it.
+        fields: what was asked for when it was registered.
+    """
     uses = view.connection_count
     return App(
         id=str(view.id),
@@ -102,7 +112,16 @@ def app_of(view: ProviderAppView, *, agent_id: str) -> App:
         can_delete=not uses,
         version=f"manifest version {view.manifest_version}" if view.manifest_version else "made by hand",
         changes=_parts(view.changes),
+        action=routes.apps_form(view.provider),
+        payload={"app_id": str(view.id)},
+        secrets=_replaceable(fields),
     )
+
+
+def _replaceable(fields: Sequence[FieldView]) -> tuple[FormField, ...]:
+    """Return the inputs for new secrets; each may be left out, as secrets are seldom made anew together."""
+    secrets = [replace(field, required=False, placeholder="") for field in fields if field.kind == "secret"]
+    return fields_of(secrets)
 
 
 def _parts(found: Sequence[AppPartView]) -> tuple[Part, ...]:

@@ -5,7 +5,20 @@ from fastapi.routing import APIRoute
 
 from app.http import problems
 from app.http.deps import bearer_actor
-from app.http.rest import agents, apps, connections, conversations, deliveries, health, identity
+from app.http.rest import (
+    actions,
+    agents,
+    apps,
+    calendar,
+    channels,
+    connections,
+    conversations,
+    deliveries,
+    email,
+    health,
+    identity,
+    limits,
+)
 from app.http.rest.openapi import describe
 from services.kernel.kernel import Kernel
 
@@ -14,9 +27,14 @@ PREFIX = "/api/v1"
 _TAGS = [
     {"name": "identity", "description": "Whose key this is."},
     {"name": "agents", "description": "AI agents and what they know by heart."},
+    {"name": "limits", "description": "How much agents may send and do, and what is used of it."},
+    {"name": "actions", "description": "What agents may do, what they did, and what waits for a decision."},
     {"name": "connections", "description": "Accounts at providers, and the numbers that belong to them."},
+    {"name": "channels", "description": "Channels of several people, and what agents answer there."},
+    {"name": "calendar", "description": "Agents' meetings, and how changes to them reach us."},
     {"name": "health", "description": "What is broken or about to be, and where owners are told."},
     {"name": "conversations", "description": "What contacts wrote and what was answered."},
+    {"name": "email", "description": "Letters, their files, and the addresses that agents write from."},
     {"name": "traces", "description": "The whole way of one message."},
     {"name": "deliveries", "description": "Webhook requests that were accepted."},
 ]
@@ -35,7 +53,21 @@ def create_rest_app(kernel: Kernel) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.kernel = kernel
-    for module in (identity, agents, connections, apps, health, conversations, deliveries):
+    modules = (
+        identity,
+        agents,
+        limits,
+        actions,
+        connections,
+        calendar,
+        channels,
+        apps,
+        health,
+        conversations,
+        email,
+        deliveries,
+    )
+    for module in modules:
         app.include_router(module.router, dependencies=[Depends(bearer_actor)])
     problems.install(app)
     describe(app)

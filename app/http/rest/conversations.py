@@ -7,15 +7,15 @@ from fastapi import APIRouter, Query
 
 from app.http.deps import BearerActor, KernelDep
 from app.http.rest.openapi import needs
-from app.http.rest.schemas import Cursor, Limit, Word
+from app.http.rest.schemas import Cursor, Limit, NewReply, Word
 from services import conversations, traces
 from services.conversations import ConversationView, MessageView
-from services.kernel.errors import InvalidInput
-from services.kernel.paging import Page
+from services.kernel.paging import Page, read_id
 from services.tenants import Permission
 from services.traces import TraceView
 
 router = APIRouter(tags=["conversations"])
+
 
 _VIEW = needs(Permission.CONVERSATIONS_VIEW)
 _REPLY = needs(Permission.CONVERSATIONS_REPLY)
@@ -27,12 +27,21 @@ def list_conversations(
     actor: BearerActor,
     agent_id: UUID | None = None,
     state: Annotated[Word, Query(description="`open` (also if left out), `waiting`, `closed` or `all`.")] = "",
+    channel: Annotated[Word, Query(description="`slack`, `email`, `sms` or `chat`; all if left out.")] = "",
+    address: Annotated[Word, Query(description="Only this number, mailbox or channel of yours.")] = "",
     cursor: Cursor = "",
     limit: Limit = 50,
 ) -> Page[ConversationView]:
     """List conversations, those with the latest message first."""
     return conversations.list_conversations(
-        kernel, actor=actor, agent_id=agent_id, state=state, cursor=cursor, limit=limit
+        kernel,
+        actor=actor,
+        agent_id=agent_id,
+        state=state,
+        channel=channel,
+        address=address,
+        cursor=cursor,
+        limit=limit,
     )
 
 
@@ -48,10 +57,22 @@ def list_messages(
 ) -> Page[MessageView]:
     """List a conversation's messages, newest first."""
     thread = conversations.get_thread(
-        kernel, actor=actor, conversation_id=conversation_id, before=_read_cursor(cursor), limit=limit
+        kernel, actor=actor, conversation_id=conversation_id, before=read_id(cursor), limit=limit
     )
     return Page(
         tuple(reversed(thread.messages)), str(thread.messages[0].id) if thread.has_more and thread.messages else ""
+    )
+
+
+@router.post("/conversations/{conversation_id}/messages", status_code=201, openapi_extra=_REPLY)
+def send_reply(kernel: KernelDep, actor: BearerActor, conversation_id: UUID, body: NewReply) -> tuple[MessageView, ...]:
+    """Answer the contact in its channel, as a person. The agent is silent there until it is given back."""
+    return conversations.reply(
+        kernel,
+        actor=actor,
+        conversation_id=conversation_id,
+        text=body.text,
+        idempotency_key=body.idempotency_key,
     )
 
 
@@ -77,10 +98,3 @@ def close_conversation(kernel: KernelDep, actor: BearerActor, conversation_id: U
 def get_trace(kernel: KernelDep, actor: BearerActor, trace_id: UUID) -> TraceView:
     """Return a message's whole way: what happened, when and why."""
     return traces.get_trace(kernel, actor=actor, trace_id=trace_id)
-
-
-def _read_cursor(cursor: str) -> UUID | None:
-    try:
-        return UUID(cursor) if cursor else None
-    except ValueError as error:
-        raise InvalidInput("Use the next_cursor of the page before, unchanged.", field="cursor") from error

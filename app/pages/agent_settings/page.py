@@ -5,6 +5,8 @@ import reflex as rx
 from app.components.elements import bone, button, could_not_load, field, loading, negated
 from app.components.scripted import modal
 from app.layouts.agent import agent_shell
+from app.pages.agent_settings.limits_form import limits_section
+from app.pages.agent_settings.limits_state import LimitsState
 from app.pages.agent_settings.state import AgentSettingsState
 from app.session.state import AgentState, SessionState
 
@@ -108,6 +110,7 @@ def _settings() -> rx.Component:
                 ),
             ),
         ),
+        rx.cond(LimitsState.is_loaded, limits_section(_reason())),
         rx.el.section(
             rx.el.h2("Delete", class_name="section-title"),
             rx.el.p("Only possible once nothing is connected to the agent any more.", class_name="section-note"),

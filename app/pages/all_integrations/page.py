@@ -23,6 +23,8 @@ from app.components.scripted import time_ago
 from app.desk.dialogs import desk, reason, said
 from app.desk.findings import finding, forecast
 from app.desk.state import DeskState
+from app.desk.upkeep.dialogs import upkeep_dialogs
+from app.desk.upkeep.state import UpkeepState
 from app.layouts.shell import Crumb, shell
 from app.pages.all_integrations.state import OverviewState
 from app.pages.all_integrations.view import Option, Row, StateFilter, Target
@@ -67,6 +69,7 @@ def page() -> rx.Component:
             _bones(),
         ),
         desk(),
+        upkeep_dialogs(),
         crumbs=(Crumb("Integrations"),),
         current=routes.ALL_INTEGRATIONS,
     )
@@ -208,19 +211,34 @@ def _row(row: Row) -> rx.Component:
                     ),
                 ),
             ),
-            button("History", kind="quiet small", on_click=DeskState.open_history(row.id)),
-            button("What came in", kind="quiet small", on_click=DeskState.open_log(row.id)),
             rx.cond(
                 row.is_open,
-                rx.el.span(
+                button(
+                    "Rename or move",
+                    kind="quiet small",
+                    reason=reason(),
+                    on_click=UpkeepState.open_settings(row.id),
+                ),
+            ),
+            button("History", kind="quiet small", on_click=DeskState.open_history(row.id)),
+            button("What came in", kind="quiet small", on_click=DeskState.open_log(row.id)),
+            rx.el.span(
+                rx.cond(
+                    row.is_open,
                     button(
                         "Disconnect",
                         kind="quiet small danger",
                         reason=reason(),
                         on_click=DeskState.ask_disconnect(row.id),
                     ),
-                    class_name="end",
+                    button(
+                        "Delete for good",
+                        kind="quiet small danger",
+                        reason=reason(),
+                        on_click=UpkeepState.ask_delete(row.id),
+                    ),
                 ),
+                class_name="end",
             ),
             class_name="row-actions",
         ),
@@ -279,7 +297,7 @@ def _targets() -> rx.Component:
                     "Channel, person or number",
                     "channel_id",
                     error=_problem("channel_id"),
-                    help_text="The provider's id of the channel or person, such as C0123456789, or +14155550142.",
+                    help_text="An id such as C0123456789, a number such as +14155550142, or an e-mail address.",
                     auto_complete="off",
                     max_length=120,
                 ),

@@ -97,14 +97,17 @@ def summary_words(summary: HealthSummary) -> str:
     """Return the company's health in one sentence."""
     if not summary.connections:
         return "Nothing is connected yet."
-    parts = [f"{summary.healthy} of {counted(summary.connections, 'connection')} well"]
+    connections = counted(summary.connections, "connection")
+    if summary.healthy == summary.connections:
+        return f"{connections}, {'working' if summary.connections == 1 else 'all working'}."
+    parts = [f"{summary.healthy or 'none'} working"]
     if summary.errors:
         parts.append(f"{summary.errors} broken")
     if summary.warnings:
         parts.append(f"{summary.warnings} about to break")
     if summary.paused:
         parts.append(f"{summary.paused} paused")
-    return ", ".join(parts) + "."
+    return f"{connections}: {', '.join(parts)}."
 
 
 def state_filters(overview: OverviewView, current: Mapping[str, str]) -> tuple[StateFilter, ...]:

@@ -206,7 +206,7 @@ def _connect() -> rx.Component:
                     may_not == "",
                     link(
                         f"Connect for {CatalogueState.agent_name}",
-                        to=f"{routes.TEAM}/{CatalogueState.agent_id}/integrations",
+                        to=f"{routes.TEAM}/{CatalogueState.agent_id}/integrations?service={CatalogueState.detail.slug}",
                         class_name="btn primary",
                     ),
                     button(f"Connect for {CatalogueState.agent_name}", reason=may_not),

@@ -1,83 +1,83 @@
-"""An agent's conversations: list, thread and the way to the last answer, kept live."""
+"""An agent's conversations: list, thread, replies and decisions, kept live."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from uuid import UUID
+from dataclasses import dataclass, replace
 
 import reflex as rx
 
-from app.pages.conversations.view import (
-    FILTERS,
-    Bubble,
-    Filter,
-    Head,
-    Row,
-    Step,
-    bubble,
-    filters,
-    head,
-    last_answer,
-    row,
-    steps,
-)
+from app.pages.conversations.bubbles import Approval, Bubble
+from app.pages.conversations.composing import CLOSED, Composer
+from app.pages.conversations.loading import load as load_panes
+from app.pages.conversations.look import End, Filter, Look, read_look
+from app.pages.conversations.view import NOBODY, Head, Row, Step
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import complain, parse_id, query_value, route_id
-from services.conversations import (
-    ConversationView,
-    close,
-    count_conversations,
-    get_thread,
-    give_back,
-    list_conversations,
-    mark_read,
-    take_over,
-)
-from services.kernel.errors import NotFound, PatchbayError
-from services.kernel.kernel import Kernel
-from services.tenants import Actor, Permission
-from services.traces import get_trace
+from services.actions import ActionRunView, approve, reject
+from services.conversations import ConversationView, close, give_back, reply, take_over
+from services.kernel.errors import InvalidInput, PatchbayError
+from services.tenants import Permission
 
-NOBODY = Head(id="", name="", where="", address="", channel="", state="", chip="", chip_kind="off", reason="", count="")
-ROWS_SHOWN = 50
-MESSAGES_SHOWN = 100
+_ASKED = ("show", "channel", "address", "before", "c", "until")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What became of the last reply that was sent from this tab."""
+
+    serial: int
+    key: str
+    """The draft it was about."""
+    problem: str
+    """Why it was not taken; empty if it was."""
 
 
 class ConversationsState(rx.State):
-    """The three panes. Filter and open conversation live in the address."""
+    """The three panes. Filters, place in the list and open conversation live in the address."""
 
     rows: rx.Field[list[Row]] = rx.field(default_factory=list)
-    filters: rx.Field[list[Filter]] = rx.field(default_factory=list)
-    has_more: bool = False
+    states: rx.Field[list[Filter]] = rx.field(default_factory=list)
+    channels: rx.Field[list[Filter]] = rx.field(default_factory=list)
+    ends: rx.Field[list[End]] = rx.field(default_factory=list)
+    ends_label: str = ""
+    older_path: str = ""
+    newest_path: str = ""
+    list_path: str = ""
+    """The list with its filters, without an open conversation."""
     show: str = "open"
+    channel: str = ""
+    address: str = ""
     phase: str = "loading"
     trouble: str = ""
     agent_id: str = ""
     open_id: str = ""
     head: Head = NOBODY
     messages: rx.Field[list[Bubble]] = rx.field(default_factory=list)
-    has_earlier: bool = False
+    earlier_path: str = ""
+    latest_path: str = ""
+    until: str = ""
+    approvals: rx.Field[list[Approval]] = rx.field(default_factory=list)
+    may_decide: bool = False
+    composer: Composer = CLOSED
+    answered: Answered = Answered(serial=0, key="", problem="")
     steps: rx.Field[list[Step]] = rx.field(default_factory=list)
     trace_id: str = ""
     thread_phase: str = "none"
     """``none``, ``loading``, ``ready`` or ``missing``."""
-    _limit: int = ROWS_SHOWN
+    _before: str = ""
 
     @rx.event
     @guarded(Permission.CONVERSATIONS_VIEW)
     async def load(self) -> None:
         """Read what the address asks for."""
-        show = query_value(self, "show")
-        self.show = show if show in {name for name, _ in FILTERS} else "open"
-        wanted = query_value(self, "c")
         try:
             agent_id = str(route_id(self, "agent_id"))
+            look = read_look(agent_id, {name: query_value(self, name) for name in _ASKED})
             if agent_id != self.agent_id:
-                self.phase, self.rows, self._limit = "loading", [], ROWS_SHOWN
-            if wanted != self.open_id:
-                self.head, self.messages, self.steps, self.trace_id = NOBODY, [], [], ""
-                self.thread_phase = "loading" if wanted else "none"
-            self.agent_id, self.open_id = agent_id, wanted
+                self.phase, self.rows = "loading", []
+            if look.open_id != self.open_id:
+                self._close_thread("loading" if look.open_id else "none")
+            self._note(look)
             await self._read()
         except PatchbayError as error:
             self.phase, self.trouble = "failed", error.message
@@ -91,10 +91,9 @@ class ConversationsState(rx.State):
 
     @rx.event
     @guarded(Permission.CONVERSATIONS_VIEW)
-    async def show_more(self) -> None:
-        """List more conversations."""
-        self._limit = min(self._limit + ROWS_SHOWN, 100)
-        await self._read_again()
+    async def choose_end(self, address: str) -> rx.event.EventSpec:
+        """List only what goes through one of our numbers, mailboxes or channels."""
+        return rx.redirect(replace(self._look(), address=address, before="").path())
 
     @rx.event
     @guarded(Permission.CONVERSATIONS_REPLY)
@@ -114,6 +113,46 @@ class ConversationsState(rx.State):
         """Put the conversation aside."""
         return await self._put_in_charge(close)
 
+    @rx.event
+    @guarded(Permission.CONVERSATIONS_REPLY)
+    async def send(self, conversation_id: str, text: str, key: str) -> None:
+        """Answer the contact. The draft names its conversation: another one may be open by now."""
+        problem = ""
+        try:
+            await in_thread(
+                reply,
+                get_kernel(),
+                actor=current_actor(),
+                conversation_id=parse_id(conversation_id),
+                text=text,
+                idempotency_key=key,
+            )
+        except PatchbayError as error:
+            problem = error.message
+        self.answered = Answered(serial=self.answered.serial + 1, key=key, problem=problem)
+        await self._read_again()
+
+    @rx.event
+    @guarded(Permission.ACTIONS_DECIDE)
+    async def approve(self, run_id: str, note: str) -> rx.event.EventSpec | None:
+        """Let the agent do what it asked for."""
+        return await self._decide(approve, run_id, note)
+
+    @rx.event
+    @guarded(Permission.ACTIONS_DECIDE)
+    async def reject(self, run_id: str, note: str) -> rx.event.EventSpec | None:
+        """Refuse what the agent asked for."""
+        return await self._decide(reject, run_id, note)
+
+    async def _decide(self, act: Callable[..., ActionRunView], run_id: str, note: str) -> rx.event.EventSpec | None:
+        said: rx.event.EventSpec | None = None
+        try:
+            await in_thread(act, get_kernel(), actor=current_actor(), run_id=parse_id(run_id), note=note)
+        except PatchbayError as error:
+            said = complain(error)
+        await self._read_again()
+        return said
+
     async def _put_in_charge(self, act: Callable[..., ConversationView]) -> rx.event.EventSpec | None:
         try:
             await in_thread(act, get_kernel(), actor=current_actor(), conversation_id=parse_id(self.open_id))
@@ -130,76 +169,48 @@ class ConversationsState(rx.State):
             self.phase, self.trouble = "failed", error.message
 
     async def _read(self) -> None:
-        found = await in_thread(
-            _load,
-            get_kernel(),
-            current_actor(),
-            agent_id=parse_id(self.agent_id),
-            show=self.show,
-            open_id=self.open_id,
-            limit=self._limit,
-        )
-        self.rows, self.filters, self.has_more = list(found.rows), list(found.filters), found.has_more
+        actor, look = current_actor(), self._look()
+        try:
+            found = await in_thread(load_panes, get_kernel(), actor, look)
+        except InvalidInput:
+            # The place in the list came with the address and is none: begin at the newest.
+            look = replace(look, before="")
+            self._before = ""
+            found = await in_thread(load_panes, get_kernel(), actor, look)
+        self.rows, self.older_path, self.newest_path = list(found.rows), found.older_path, found.newest_path
+        self.states, self.channels = list(found.choices.states), list(found.choices.channels)
+        self.ends, self.ends_label = list(found.choices.ends), found.choices.ends_label
+        self.list_path = replace(look, open_id="", until="").path()
+        self.may_decide = actor.may(Permission.ACTIONS_DECIDE)
         self.phase = "ready"
-        if found.thread:
-            thread = found.thread
-            self.head, self.messages = thread.head, list(thread.messages)
-            self.has_earlier, self.steps, self.trace_id = thread.has_earlier, list(thread.steps), thread.trace_id
-            self.thread_phase = "ready"
-        else:
-            self.head, self.messages, self.steps, self.trace_id = NOBODY, [], [], ""
-            self.thread_phase = "missing" if self.open_id else "none"
+        thread = found.thread
+        if thread is None:
+            self._close_thread("missing" if self.open_id else "none")
+            return
+        self.head, self.messages = thread.head, list(thread.messages)
+        self.earlier_path, self.latest_path = thread.earlier_path, thread.latest_path
+        self.approvals, self.composer = list(thread.approvals), thread.composer
+        self.steps, self.trace_id = list(thread.steps), thread.trace_id
+        self.thread_phase = "ready"
 
+    def _close_thread(self, phase: str) -> None:
+        self.head, self.messages = NOBODY, []
+        self.earlier_path = self.latest_path = ""
+        self.approvals, self.composer = [], CLOSED
+        self.steps, self.trace_id = [], ""
+        self.thread_phase = phase
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Thread:
-    head: Head
-    messages: tuple[Bubble, ...]
-    has_earlier: bool
-    steps: tuple[Step, ...]
-    trace_id: str
+    def _note(self, look: Look) -> None:
+        self.agent_id, self.open_id, self._before = look.agent_id, look.open_id, look.before
+        self.show, self.channel, self.address, self.until = look.show, look.channel, look.address, look.until
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    rows: tuple[Row, ...]
-    has_more: bool
-    filters: tuple[Filter, ...]
-    thread: _Thread | None
-
-
-def _load(kernel: Kernel, actor: Actor, *, agent_id: UUID, show: str, open_id: str, limit: int) -> _Found:
-    thread = _load_thread(kernel, actor, agent_id=agent_id, open_id=open_id) if open_id else None
-    page = list_conversations(kernel, actor=actor, agent_id=agent_id, state=show, limit=limit)
-    counts = count_conversations(kernel, actor=actor, agent_id=agent_id)
-    agent = str(agent_id)
-    return _Found(
-        rows=tuple(row(view, agent_id=agent, show=show, open_id=open_id) for view in page.items),
-        has_more=bool(page.next_cursor) and limit < 100,
-        filters=filters(
-            {"open": counts.open, "waiting": counts.waiting, "all": counts.all},
-            agent_id=agent,
-            show=show,
-            open_id=open_id,
-        ),
-        thread=thread,
-    )
-
-
-def _load_thread(kernel: Kernel, actor: Actor, *, agent_id: UUID, open_id: str) -> _Thread | None:
-    try:
-        found = get_thread(kernel, actor=actor, conversation_id=parse_id(open_id), limit=MESSAGES_SHOWN)
-    except NotFound:
-        return None
-    if found.conversation.agent_id != agent_id:
-        return None
-    if found.conversation.unread_count:
-        mark_read(kernel, actor=actor, conversation_id=found.conversation.id)
-    answer = last_answer(found.messages)
-    return _Thread(
-        head=head(found.conversation),
-        messages=tuple(bubble(message) for message in found.messages),
-        has_earlier=found.has_more,
-        steps=steps(get_trace(kernel, actor=actor, trace_id=answer.trace_id)) if answer else (),
-        trace_id=str(answer.trace_id) if answer else "",
-    )
+    def _look(self) -> Look:
+        return Look(
+            agent_id=self.agent_id,
+            show=self.show,
+            channel=self.channel,
+            address=self.address,
+            before=self._before,
+            open_id=self.open_id,
+            until=self.until,
+        )

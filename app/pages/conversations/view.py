@@ -1,15 +1,13 @@
-"""What the three panes show, computed from the services' views."""
+"""What the list and the two outer panes show, computed from the services' views."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from app import routes
 from app.components.words import counted, duration, initials
-from services.conversations import ConversationView, MessageView
+from app.pages.conversations.look import Look
+from services.conversations import ConversationView
 from services.traces import TraceStepView, TraceView
-
-FILTERS = (("open", "Open"), ("waiting", "Waiting"), ("all", "All"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +17,11 @@ class Row:
     id: str
     name: str
     initials: str
+    mark: str
+    """Which sign the channel has: ``slack``, ``email``, ``sms`` or ``chat``."""
     channel: str
+    detail: str
+    """The subject of a letter; our own number for a text message."""
     preview: str
     at: str
     unread: str
@@ -30,47 +32,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """One of the filters, with its count; it lives in the address."""
-
-    name: str
-    label: str
-    path: str
-    is_current: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bubble:
-    """One message of the thread."""
-
-    id: str
-    outbound: bool
-    by_person: bool
-    failed: bool
-    author: str
-    text: str
-    at: str
-    origin: str
-    """Who wrote it, and out of what: "Bri · playbook"."""
-    outcome: str
-    """What became of it: "delivered · 1 segment"."""
-    why: str
-    trace_path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The open conversation: who, where, and who is in charge."""
 
     id: str
     name: str
+    subject: str
     where: str
     address: str
     channel: str
+    ours: str
+    """Our own end: number, mailbox, channel."""
     state: str
     chip: str
     chip_kind: str
-    reason: str
+    charge: str
+    """Who is in charge, in a sentence."""
     count: str
 
 
@@ -85,6 +62,20 @@ class Step:
     offset: str
 
 
+NOBODY = Head(
+    id="",
+    name="",
+    subject="",
+    where="",
+    address="",
+    channel="",
+    ours="",
+    state="",
+    chip="",
+    chip_kind="off",
+    charge="",
+    count="",
+)
 _STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "agent": ("{agent} answers", "ok"),
@@ -94,16 +85,17 @@ _STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "archived": ("Archived", "off"),
     }
 )
-_OUTCOMES: Mapping[str, str] = MappingProxyType(
+_CHARGES: Mapping[str, str] = MappingProxyType(
     {
-        "queued": "waits to be sent",
-        "sending": "sending",
-        "sent": "sent",
-        "delivered": "delivered",
-        "failed": "not delivered",
-        "unknown": "unknown whether it arrived",
+        "agent": "{agent} answers here. It falls silent once you take over or send a reply.",
+        "waiting": "{reason}. {agent} keeps silent until you give it back.",
+        "human": "{who} in charge; {agent} is silent here.",
+        "closed": "{reason}. It opens again when the contact writes, or when you do.",
+        "archived": "{reason}. It opens again when the contact writes, or when you do.",
     }
 )
+_MARKS: Mapping[str, str] = MappingProxyType({"slack_dm": "slack", "slack_channel": "slack"})
+_PEOPLE = ("Taken over by ", "Answered by ")
 
 
 def state_chip(state: str, agent_name: str) -> tuple[str, str]:
@@ -112,7 +104,12 @@ def state_chip(state: str, agent_name: str) -> tuple[str, str]:
     return words.format(agent=agent_name or "The agent"), kind
 
 
-def row(view: ConversationView, *, agent_id: str, show: str, open_id: str) -> Row:
+def mark_of(channel_kind: str) -> str:
+    """Return which sign a kind of channel has."""
+    return _MARKS.get(channel_kind, channel_kind)
+
+
+def row(view: ConversationView, look: Look) -> Row:
     """Return how a conversation is listed."""
     chip, kind = state_chip(view.state, view.agent_name)
     spoke = f"{view.last_message_author}: " if view.last_message_author else ""
@@ -120,62 +117,42 @@ def row(view: ConversationView, *, agent_id: str, show: str, open_id: str) -> Ro
         id=str(view.id),
         name=view.contact_name,
         initials=initials(view.contact_name),
+        mark=mark_of(view.channel_kind),
         channel=view.channel_label,
+        detail=f"to {view.channel_address}" if view.channel_kind == "sms" else _subject(view),
         preview=f"{spoke}{view.last_message_text}",
         at=view.last_message_at.isoformat(),
         unread=("9+" if view.unread_count > 9 else str(view.unread_count)) if view.unread_count else "",
         chip=chip if view.state != "agent" else "",
         chip_kind=kind,
-        path=routes.agent_conversations(agent_id, show=show, conversation_id=view.id),
-        is_open=str(view.id) == open_id,
+        path=replace(look, open_id=str(view.id), until="").path(),
+        is_open=str(view.id) == look.open_id,
     )
 
 
-def filters(counts: Mapping[str, int], *, agent_id: str, show: str, open_id: str) -> tuple[Filter, ...]:
-    """Return the filters; choosing one keeps the open conversation."""
-    return tuple(
-        Filter(
-            name=name,
-            label=f"{label} {counts[name]}" if name in counts else label,
-            path=routes.agent_conversations(agent_id, show=name, conversation_id=open_id),
-            is_current=name == show,
-        )
-        for name, label in FILTERS
-    )
+def head(view: ConversationView, *, reader: str) -> Head:
+    """Return what stands above the thread.
 
-
-def head(view: ConversationView) -> Head:
-    """Return what stands above the thread."""
+    Args:
+        view: the conversation.
+        reader: the name of who looks at it.
+    """
     chip, kind = state_chip(view.state, view.agent_name)
+    ours = "" if view.channel_kind in ("slack_dm", "slack_channel", "chat") else view.channel_address
+    thread = ", in a thread" if view.channel_kind == "slack_channel" else ""
     return Head(
         id=str(view.id),
         name=view.contact_name,
-        where=f"{view.channel_label} · {view.contact_address} → {view.agent_name}",
+        subject=_subject(view),
+        where=f"{view.channel_label}{thread} · {view.contact_address} → {ours or view.agent_name}",
         address=view.contact_address,
-        channel=view.channel_label,
+        channel=f"{view.channel_label}{thread}",
+        ours=ours,
         state=view.state,
         chip=chip,
         chip_kind=kind,
-        reason=view.state_reason,
+        charge=_charge(view, reader),
         count=counted(view.message_count, "message"),
-    )
-
-
-def bubble(view: MessageView) -> Bubble:
-    """Return how a message is drawn."""
-    outbound = view.direction == "outbound"
-    return Bubble(
-        id=str(view.id),
-        outbound=outbound,
-        by_person=view.author == "user",
-        failed=view.state in ("failed", "unknown"),
-        author=view.author_label,
-        text=view.text,
-        at=view.created_at.isoformat(),
-        origin=" · ".join(part for part in (view.author_label, view.runner) if part) if outbound else "",
-        outcome=_outcome(view) if outbound else "",
-        why=view.why,
-        trace_path=routes.trace(view.trace_id) if outbound else "",
     )
 
 
@@ -195,15 +172,14 @@ def step(item: TraceStepView, *, is_first: bool) -> Step:
     )
 
 
-def last_answer(messages: Sequence[MessageView]) -> MessageView | None:
-    """Return the latest outbound message, whose steps are shown."""
-    return next((message for message in reversed(messages) if message.direction == "outbound"), None)
+def _subject(view: ConversationView) -> str:
+    return (view.subject or "(no subject)") if view.channel_kind == "email" else ""
 
 
-def _outcome(view: MessageView) -> str:
-    said = _OUTCOMES.get(view.state, view.state)
-    if view.state in ("failed", "unknown") and view.error_text:
-        said = f"{said}: {view.error_text}"
-    if view.segments:
-        said += f" · {counted(view.segments, 'segment')}"
-    return said
+def _charge(view: ConversationView, reader: str) -> str:
+    who = view.state_reason
+    for words in _PEOPLE:
+        who = who.removeprefix(words)
+    return _CHARGES.get(view.state, "{reason}.").format(
+        agent=view.agent_name or "The agent", reason=view.state_reason, who="You are" if who == reader else f"{who} is"
+    )

@@ -4,15 +4,18 @@ import functools
 
 import reflex as rx
 
-from app.components.elements import button, chip, has_any, negated
+from app.components.elements import button, chip, has_any, link, negated
 from app.components.scripted import time_ago
 from app.desk.dialogs import MAY_NOT, address, consent, reason
 from app.desk.findings import forecast
 from app.desk.own_app.state import OwnAppState
+from app.desk.sender.state import SenderState
+from app.desk.shared.state import ChannelsState
 from app.desk.state import DeskState
+from app.desk.upkeep.state import UpkeepState
 from app.desk.words import Event
+from app.pages.integrations.card import Card, Fact, Notice, Rule, Way
 from app.pages.integrations.state import IntegrationsState
-from app.pages.integrations.view import Card, Fact, Notice, Rule, Way
 from app.session.state import SessionState
 
 
@@ -31,7 +34,8 @@ def card(item: Card) -> rx.Component:
         ),
         rx.cond(item.is_connected, _connected(item), _unconnected(item)),
         class_name="card",
-        custom_attrs={"aria-label": item.title, "data-card": item.key},
+        tab_index=-1,
+        custom_attrs={"aria-label": item.title, "data-card": item.key, "data-service": item.provider},
     )
 
 
@@ -63,6 +67,12 @@ def _connected(item: Card) -> rx.Component:
                         on_click=DeskState.open_history(item.connection_id),
                     ),
                     button("What came in", kind="quiet small", on_click=DeskState.open_log(item.connection_id)),
+                    button(
+                        "Rename or move",
+                        kind="quiet small",
+                        reason=reason(),
+                        on_click=UpkeepState.open_settings(item.connection_id),
+                    ),
                     class_name="actions",
                 ),
             ),
@@ -70,6 +80,21 @@ def _connected(item: Card) -> rx.Component:
         ),
         rx.el.footer(
             rx.cond(item.needs_reauth, _reconnect(item, kind="primary")),
+            rx.cond(item.calendar != "", link("View calendar", to=item.calendar, class_name="btn")),
+            rx.match(
+                item.configures,
+                (
+                    "channels",
+                    button("Configure channels", on_click=ChannelsState.open_channels(item.connection_id)),
+                ),
+                (
+                    "email",
+                    button(
+                        "Configure", on_click=SenderState.open_sender(item.connection_id, IntegrationsState.agent_id)
+                    ),
+                ),
+                rx.fragment(),
+            ),
             rx.cond(
                 item.has_numbers,
                 button(
@@ -144,16 +169,25 @@ def _unconnected(item: Card) -> rx.Component:
                     class_name="actions",
                 ),
             ),
-            rx.cond(
-                item.may_use_own_app,
-                rx.el.div(
+            rx.el.div(
+                rx.cond(
+                    item.may_use_own_app,
                     button(
                         "Use your own app by consent",
                         reason=reason(),
                         on_click=OwnAppState.open_apps(item.provider, IntegrationsState.agent_id),
                     ),
-                    class_name="actions",
                 ),
+                rx.cond(
+                    item.ended_at != "",
+                    button(
+                        "Delete for good",
+                        kind="quiet danger",
+                        reason=reason(),
+                        on_click=UpkeepState.ask_delete(item.connection_id),
+                    ),
+                ),
+                class_name="actions",
             ),
             rx.cond(
                 has_any(item.ways) & negated(SessionState.may_edit_connections),

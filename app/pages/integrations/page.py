@@ -2,10 +2,14 @@
 
 import reflex as rx
 
-from app.components.elements import banner, bone, button, could_not_load, has_any, loading
+from app import routes
+from app.components.elements import banner, bone, button, could_not_load, has_any, link, loading
 from app.desk.dialogs import desk, said
 from app.desk.findings import finding
 from app.desk.own_app.dialog import own_app_dialog
+from app.desk.sender.dialog import sender_dialog
+from app.desk.shared.dialog import channels_dialog
+from app.desk.upkeep.dialogs import upkeep_dialogs
 from app.layouts.agent import agent_shell
 from app.pages.integrations.components import card
 from app.pages.integrations.state import IntegrationsState
@@ -37,13 +41,22 @@ def page() -> rx.Component:
         ),
         desk(),
         own_app_dialog(),
+        upkeep_dialogs(),
+        channels_dialog(),
+        sender_dialog(),
         tab="Integrations",
     )
 
 
 def _board() -> rx.Component:
     return rx.el.div(
-        rx.el.div(rx.foreach(IntegrationsState.cards, card), class_name="cards"),
+        rx.el.div(
+            rx.el.div(rx.foreach(IntegrationsState.cards, card), class_name="cards"),
+            rx.el.p(
+                link("More services in the catalogue", to=routes.CATALOGUE, class_name="link"),
+                class_name="more-services",
+            ),
+        ),
         rx.cond(
             has_any(IntegrationsState.findings),
             rx.el.aside(

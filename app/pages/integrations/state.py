@@ -1,5 +1,6 @@
 """An agent's connections: what the cards show, what needs a person, and how a walk to a consent page ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -7,20 +8,41 @@ import reflex as rx
 
 from app import routes
 from app.desk.view import Finding
-from app.pages.integrations.view import Card, build_cards, concerns, needs_of
+from app.pages.integrations.card import Card
+from app.pages.integrations.extras import Extras
+from app.pages.integrations.view import build_cards, concerns, needs_of
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.outcome import read_outcome
-from app.session.state import parse_id, route_id
+from app.session.state import parse_id, query_value, route_id
+from services import calendar, email
 from services.agents import get_agent
-from services.connections import TransitionView, available_providers, list_connections, list_transitions
+from services.channels import list_heard
+from services.connections import (
+    ConnectionView,
+    TransitionView,
+    available_providers,
+    list_connections,
+    list_transitions,
+)
 from services.health import list_findings
 from services.kernel.errors import PatchbayError
 from services.kernel.kernel import Kernel
+from services.provider_kit.contract import Capability
+from services.provider_kit.registry import get_manifest
 from services.tenants import Actor, Permission
 
 _TRANSITIONS_READ = 10
 """Enough to find who ended a connection behind what the provider said afterwards."""
+
+_GO_TO_CARD = """
+(function look(left) {
+  const card = document.querySelector('article[data-service="%s"]');
+  if (card) { card.scrollIntoView({ block: "center" }); card.focus({ preventScroll: true }); }
+  else if (left) requestAnimationFrame(() => look(left - 1));
+})(120)
+"""
+"""Goes to the card of a service as soon as it is drawn; the slug is a card's own, never the address's words."""
 
 
 class IntegrationsState(rx.State):
@@ -36,7 +58,7 @@ class IntegrationsState(rx.State):
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
-    async def load(self) -> None:
+    async def load(self) -> rx.event.EventSpec | None:
         """Read everything for the agent in the address; say how a walk to a consent page ended."""
         self.banner_kind = self.banner_text = ""
         try:
@@ -47,6 +69,11 @@ class IntegrationsState(rx.State):
             await self._read()
         except PatchbayError as error:
             self.phase, self.trouble = "failed", error.message
+            return None
+        service = query_value(self, "service")
+        if not service or all(card.provider != service for card in self.cards):
+            return None
+        return rx.call_script(_GO_TO_CARD % service)
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
@@ -98,8 +125,29 @@ def _load(kernel: Kernel, actor: Actor, agent_id: UUID) -> _Loaded:
             connections=connections,
             findings=findings,
             histories=histories,
+            extras=_extras(kernel, actor, agent_id, connections),
         ),
         findings=needs_of(findings),
+    )
+
+
+def _extras(kernel: Kernel, actor: Actor, agent_id: UUID, connections: Sequence[ConnectionView]) -> Extras:
+    """Read what only some services show, by what their providers can do."""
+    able = {item.id: get_manifest(item.provider).capabilities for item in connections if item.status != "disconnected"}
+    heard = [id for id, capabilities in able.items() if Capability.SHARED in capabilities]
+    channels = list_heard(kernel, actor=actor, connection_ids=heard) if heard else ()
+    return Extras(
+        calendars={
+            id: calendar.get_card(kernel, actor=actor, connection_id=id)
+            for id, capabilities in able.items()
+            if Capability.CALENDAR in capabilities
+        },
+        letters={
+            id: email.get_card(kernel, actor=actor, connection_id=id, agent_id=agent_id)
+            for id, capabilities in able.items()
+            if Capability.DOMAINS in capabilities
+        },
+        channels={id: tuple(item for item in channels if item.connection_id == id) for id in heard},
     )
 
 

@@ -1,13 +1,12 @@
 """What the cards of an agent's integrations show, computed from the services' views."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from uuid import UUID
 
 from app import routes
 from app.desk.view import (
-    Address,
     Finding,
     account_of,
     addresses_of,
@@ -15,7 +14,9 @@ from app.desk.view import (
     finding_of,
     title_of,
 )
-from app.desk.words import Event, ended_by, history, status_chip
+from app.desk.words import ended_by, history, status_chip
+from app.pages.integrations.card import Card, Fact, Notice, Rule, Way
+from app.pages.integrations.extras import Extras, calendar_facts, channel_rules, letter_facts
 from services.connections import ConnectionView, ProviderCardView, SchemeView, TransitionView
 from services.health import FindingView
 
@@ -23,121 +24,6 @@ EVENTS_SHOWN = 5
 
 SLOTS = ("messaging", "calendar", "email", "phone", "other")
 """The order of the cards."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """A label with its value: text, a time, or both."""
-
-    label: str
-    text: str = ""
-    at: str = ""
-    mode: str = "ago"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Where the agent answers, and how."""
-
-    place: str
-    what: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """One way to connect: a link to the provider's consent page, or a form for keys."""
-
-    scheme_id: str
-    label: str
-    provider: str
-    provider_name: str
-    link: str
-    """Where consent begins; empty for keys."""
-    kind: str
-    """``primary`` for the recommended way, else empty."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """A sentence on the card, coloured by what it means."""
-
-    kind: str
-    text: str
-    at: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """One service: whose account it is, what is true now, and what can be done."""
-
-    key: str
-    title: str
-    subtitle: str
-    logo: str
-    monogram: str
-    chip: str
-    chip_kind: str
-    connection_id: str = ""
-    facts: tuple[Fact, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    notices: tuple[Notice, ...] = ()
-    hints: tuple[Fact, ...] = ()
-    """That secrets are stored, and how they end."""
-    addresses: tuple[Address, ...] = ()
-    scopes: tuple[Fact, ...] = ()
-    ways: tuple[Way, ...] = ()
-    empty: tuple[str, ...] = ()
-    """What a card without a connection says."""
-    is_connected: bool = False
-    is_paused: bool = False
-    needs_reauth: bool = False
-    provider: str = ""
-    may_use_own_app: bool = False
-    """Whether consent may be asked for an app of the company's own."""
-    consent: str = ""
-    """Where consent begins again; empty if it was connected by keys."""
-    provider_name: str = ""
-    has_numbers: bool = False
-    needs_number: bool = False
-    forecast: tuple[Finding, ...] = ()
-    """What is broken or about to be, the worst first."""
-    events: tuple[Event, ...] = ()
-    """The latest changes of its state."""
-    ended_by: str = ""
-    ended_at: str = ""
-    """Who ended the latest connection, and when; a card without a connection says so."""
-
-
-_RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-    {
-        "slack": (
-            Rule(place="direct messages", what="answered"),
-            Rule(place="mentions in channels", what="answered in the thread"),
-            Rule(place="everything else", what="off"),
-        ),
-        "twilio": (
-            Rule(place="text messages", what="answered"),
-            Rule(place="STOP and START", what="honoured, per number"),
-            Rule(place="calls", what="off"),
-        ),
-    }
-)
-_MISSING: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "calendar": (
-            "Google Calendar",
-            "31",
-            "This Patchbay has no Google Calendar provider yet, so {agent} cannot see or book meetings. Nothing needs"
-            " to be set up; the card comes alive when the server brings the provider.",
-        ),
-        "email": (
-            "E-mail",
-            "✉",
-            "This Patchbay has no e-mail provider yet, so {agent} can neither send nor receive mail. Nothing needs to"
-            " be set up; the card comes alive when the server brings the provider.",
-        ),
-    }
-)
 
 
 def build_cards(
@@ -148,6 +34,7 @@ def build_cards(
     connections: Sequence[ConnectionView],
     findings: Sequence[FindingView] = (),
     histories: Mapping[UUID, Sequence[TransitionView]] = MappingProxyType({}),
+    extras: Extras | None = None,
 ) -> tuple[Card, ...]:
     """Return the cards: one per connection that concerns the agent, one per service without any, in fixed order.
 
@@ -158,9 +45,16 @@ def build_cards(
         connections: all of the tenant's.
         findings: what needs a person.
         histories: changes of state by connection, the latest first.
+        extras: what only some services show.
     """
     cards: list[Card] = []
-    desk = _Desk(agent_id=agent_id, agent_name=agent_name, findings=findings, histories=histories)
+    desk = _Desk(
+        agent_id=agent_id,
+        agent_name=agent_name,
+        findings=findings,
+        histories=histories,
+        extras=extras or Extras(),
+    )
     for slot in SLOTS:
         offered = [provider for provider in providers if provider.category == slot]
         for provider in sorted(offered, key=lambda item: item.name):
@@ -168,10 +62,8 @@ def build_cards(
             open_ones = [item for item in found if item.status != "disconnected"]
             if open_ones:
                 cards += [_connected(provider, item, desk) for item in open_ones]
-            else:
+            elif provider.is_core or found:
                 cards.append(_unconnected(provider, found, desk))
-        if not offered and slot in _MISSING:
-            cards.append(_not_built(slot, agent_name))
     return tuple(cards)
 
 
@@ -194,28 +86,30 @@ class _Desk:
     agent_name: str
     findings: Sequence[FindingView]
     histories: Mapping[UUID, Sequence[TransitionView]]
+    extras: Extras
 
 
 def _connected(provider: ProviderCardView, connection: ConnectionView, desk: _Desk) -> Card:
     chip, kind = status_chip(connection.status, connection.cause)
     is_phone = provider.category == "phone"
+    is_named_by_use = title_of(provider.category, provider.name) != provider.name
     mine = [number for number in connection.numbers if number.agent_id == desk.agent_id]
     needs_number = is_phone and not mine
     if needs_number and connection.status == "active":
         chip, kind = "Setup unfinished", "soon"
     account = account_of(connection)
     forecast = needs_of([item for item in desk.findings if item.connection_id == connection.id])
-    return Card(
+    card = Card(
         key=f"{provider.slug}:{connection.id}",
         title=title_of(provider.category, provider.name),
-        subtitle=f"{provider.name} · {account}" if is_phone else account,
+        subtitle=f"{provider.name} · {account}" if is_named_by_use else account,
         logo=f"/providers/{provider.slug}.svg",
         monogram=provider.name[:1],
         chip=chip,
         chip_kind=kind,
         connection_id=str(connection.id),
         facts=_facts(connection, [number.number for number in mine], is_phone=is_phone),
-        rules=_RULES.get(provider.slug, ()),
+        rules=tuple(Rule(place=place, what=what) for place, what in provider.answers),
         notices=() if forecast else _notices(connection),
         hints=tuple(Fact(label=hint.label, text=hint.hint) for hint in connection.credential_hints),
         addresses=addresses_of(connection),
@@ -230,7 +124,26 @@ def _connected(provider: ProviderCardView, connection: ConnectionView, desk: _De
         needs_number=needs_number,
         forecast=forecast,
         events=history(desk.histories.get(connection.id, ())[:EVENTS_SHOWN]),
+        provider=provider.slug,
     )
+    return _with_extras(card, connection, desk)
+
+
+def _with_extras(card: Card, connection: ConnectionView, desk: _Desk) -> Card:
+    """Add what only some services show."""
+    extras = desk.extras
+    if calendar := extras.calendars.get(connection.id):
+        facts = (*calendar_facts(calendar), *card.facts)
+        card = replace(card, facts=facts, calendar=routes.agent_calendar(desk.agent_id))
+    if letters := extras.letters.get(connection.id):
+        card = replace(card, facts=(*letter_facts(letters), *card.facts), configures="email")
+        if card.chip_kind == "ok":
+            chip, kind = ("Configured", "ok") if letters.sender else ("Setup unfinished", "soon")
+            card = replace(card, chip=chip, chip_kind=kind)
+    if (heard := extras.channels.get(connection.id)) is not None:
+        rules = (*card.rules, *channel_rules(heard, agent_name=desk.agent_name))
+        card = replace(card, rules=rules, configures="channels")
+    return card
 
 
 def _facts(connection: ConnectionView, numbers: Sequence[str], *, is_phone: bool) -> tuple[Fact, ...]:
@@ -275,10 +188,11 @@ def _unconnected(provider: ProviderCardView, earlier: Sequence[ConnectionView], 
     empty = [] if last else [_invitation(provider, desk.agent_name)]
     empty += [_missing_words(scheme, provider) for scheme in provider.schemes if scheme.missing]
     account = account_of(last) if last else ""
+    title = title_of(provider.category, provider.name)
     return Card(
         key=provider.slug,
-        title=title_of(provider.category, provider.name),
-        subtitle=" · ".join(part for part in (provider.name if provider.category == "phone" else "", account) if part),
+        title=title,
+        subtitle=" · ".join(part for part in (provider.name if title != provider.name else "", account) if part),
         logo=f"/providers/{provider.slug}.svg",
         monogram=provider.name[:1],
         chip="Disconnected" if earlier else "Not connected",
@@ -325,18 +239,4 @@ def _ways(provider: ProviderCardView, agent_id: UUID, *, is_first_choice: bool =
             kind="primary" if scheme is ready[0] and is_first_choice else "",
         )
         for scheme in ready
-    )
-
-
-def _not_built(slot: str, agent_name: str) -> Card:
-    title, monogram, words = _MISSING[slot]
-    return Card(
-        key=slot,
-        title=title,
-        subtitle="",
-        logo="",
-        monogram=monogram,
-        chip="Not available",
-        chip_kind="off",
-        empty=(words.format(agent=agent_name),),
     )

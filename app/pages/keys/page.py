@@ -5,6 +5,7 @@ import reflex as rx
 from app import routes
 from app.components.elements import banner, bone, button, chip, could_not_load, has_any, loading
 from app.components.scripted import modal, tick, time_ago
+from app.layouts.settings import KEYS, settings_tabs
 from app.layouts.shell import Crumb, shell
 from app.pages.keys.state import KeysState
 from app.pages.keys.view import Key
@@ -33,6 +34,7 @@ def page() -> rx.Component:
             ),
             class_name="page-head",
         ),
+        settings_tabs(KEYS),
         rx.match(
             KeysState.phase,
             ("ready", _content()),
@@ -42,12 +44,13 @@ def page() -> rx.Component:
         _rotate_dialog(),
         _revert_dialog(),
         crumbs=(Crumb("Settings"), Crumb("Keys")),
-        current=routes.KEYS,
+        current=routes.TENANT,
     )
 
 
 def _content() -> rx.Component:
     return rx.el.div(
+        rx.cond(KeysState.alarm != "", banner("broken", rx.el.span(KeysState.alarm))),
         rx.cond(
             KeysState.is_due,
             banner("soon", rx.el.span("The key has been in use for more than 90 days. Rotate it when it suits you.")),
@@ -66,6 +69,8 @@ def _content() -> rx.Component:
                 rx.el.dd(KeysState.kek),
                 rx.el.dt("Sealed secrets"),
                 rx.el.dd(KeysState.secret_count, class_name="num"),
+                rx.el.dt("Secrets opened"),
+                rx.el.dd(KeysState.opened, class_name="num"),
                 rx.el.dt("Processes"),
                 rx.el.dd(
                     rx.cond(

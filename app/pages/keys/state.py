@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 import reflex as rx
 
-from app.pages.keys.view import NO_ROTATION, Key, Rotation, dry_run, kek_words, key_of, process_kinds, rotation_of
+from app.pages.keys.view import (
+    NO_ROTATION,
+    Key,
+    Rotation,
+    alarm_words,
+    dry_run,
+    kek_words,
+    key_of,
+    openings_words,
+    process_kinds,
+    rotation_of,
+)
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain
@@ -23,6 +34,9 @@ class KeysState(rx.State):
     processes: rx.Field[list[str]] = rx.field(default_factory=list)
     kek: str = ""
     secret_count: int = 0
+    opened: str = ""
+    alarm: str = ""
+    """That far more secrets are opened than usual; empty if not."""
     is_due: bool = False
     can_start: bool = False
     phase: str = "loading"
@@ -94,4 +108,5 @@ class KeysState(rx.State):
         self.rotation, self.plan = rotation_of(status.rotation), list(dry_run(status))
         self.processes = process_kinds(status)
         self.kek, self.secret_count = kek_words(status), status.secret_count
+        self.opened, self.alarm = openings_words(status.openings), alarm_words(status.openings)
         self.is_due, self.can_start, self.phase = status.is_due, status.can_start, "ready"

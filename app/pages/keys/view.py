@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from app.components.words import counted
-from services.vault import KeyStatusView, KeyView, RotationView
+from services.vault import KeyStatusView, KeyView, OpeningsView, RotationView
 
 _CHIPS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -116,6 +116,25 @@ def kek_words(view: KeyStatusView) -> str:
     """Return which key-encryption keys this server has; where they lie is the operator's business."""
     front, *older = view.kek_ids
     return f"{front}, and {counted(len(older), 'older one')}" if older else front
+
+
+def openings_words(view: OpeningsView) -> str:
+    """Return how many secrets were opened lately, beside what is usual."""
+    if not view.is_known:
+        return "not known at the moment"
+    usual = f"usual: {view.usual}" if view.usual else "nothing to compare with yet"
+    return f"{view.within_an_hour} within an hour ({usual})"
+
+
+def alarm_words(view: OpeningsView) -> str:
+    """Return what to say when far more secrets are opened than usual; empty if that is not so."""
+    if not view.is_unusual:
+        return ""
+    return (
+        f"{view.within_an_hour} secrets were opened within an hour; usual are {view.usual}. Expect that after a storm"
+        " of messages. If there was none, somebody may be reading them: change the keys at the services, then rotate"
+        " the key here."
+    )
 
 
 def _kind(process: str) -> str:

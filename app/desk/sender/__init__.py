@@ -1,0 +1,1 @@
+"""From which address an agent writes: the dialog."""

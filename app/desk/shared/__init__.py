@@ -1,0 +1,1 @@
+"""Which shared channels the agent answers in, and how: the dialog."""

@@ -1,0 +1,1 @@
+"""What a connection is called, whose it is, and its end for good."""

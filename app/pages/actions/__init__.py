@@ -1,0 +1,1 @@
+"""What an agent may do through its connections, what waits for a person, and what it did."""

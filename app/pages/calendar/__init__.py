@@ -1,0 +1,1 @@
+"""An agent's calendar: its week, what it booked, and whether it is told of changes."""
