@@ -7,9 +7,12 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from services.provider_kit.registry import list_manifests
 from tests.support.accessibility import check_accessible
 from tests.support.product import Product
 from tests.support.rest import Api
+
+SERVICES = len(list_manifests())
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def test_search_and_category_live_in_the_address(product: Product, page: Page) -
     page.goto(f"{product.address}/admin/ai-team/")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Catalogue").click()
     services = page.get_by_role("list", name="Services").get_by_role("listitem")
-    expect(services).to_have_count(2)
+    expect(services).to_have_count(SERVICES)
 
     page.get_by_role("searchbox").press_sequentially("text mess", delay=20)
     expect(services).to_have_count(1)
@@ -55,7 +58,7 @@ def test_search_and_category_live_in_the_address(product: Product, page: Page) -
     expect(page.get_by_role("link", name="Messaging")).to_have_attribute("aria-current", "true")
 
     page.get_by_role("link", name="Clear search and category").click()
-    expect(services).to_have_count(2)
+    expect(services).to_have_count(SERVICES)
     expect(page.get_by_role("searchbox")).to_have_value("")
 
 
@@ -79,21 +82,24 @@ def test_drawer_has_its_own_address_and_is_worked_with_keys(product: Product, pa
     expect(drawer).to_be_visible()
 
 
-def test_it_leads_to_the_integrations_of_the_chosen_agent(product: Product, page: Page) -> None:
+def test_it_leads_to_the_services_card_of_the_chosen_agent(product: Product, page: Page) -> None:
     page.goto(f"{product.address}/admin/integrations/catalogue/?provider=twilio")
     drawer = page.get_by_role("dialog", name="Twilio")
     drawer.get_by_label("For agent").select_option(label="Coco")
     drawer.get_by_role("link", name="Connect for Coco").click()
 
-    expect(page).to_have_url(re.compile("/integrations/?$"))
+    expect(page).to_have_url(re.compile(r"/integrations/?\?service=twilio$"))
     expect(page.get_by_role("heading", name="Coco")).to_be_visible()
+    card = page.get_by_role("article", name="SMS")
+    expect(card).to_be_focused()
+    expect(card).to_be_in_viewport()
 
 
 def test_a_service_that_is_not_there_is_said_to_be_missing(product: Product, page: Page) -> None:
     page.goto(f"{product.address}/admin/integrations/catalogue/?provider=%3Cb%3Enope")
 
     expect(page.get_by_text("There is no service “<b>nope” in the catalogue.")).to_be_visible()
-    expect(page.get_by_role("list", name="Services").get_by_role("listitem")).to_have_count(2)
+    expect(page.get_by_role("list", name="Services").get_by_role("listitem")).to_have_count(SERVICES)
     page.get_by_role("button", name="Dismiss").click()
     expect(page.get_by_text("There is no service")).to_be_hidden()
 

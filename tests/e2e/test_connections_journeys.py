@@ -41,6 +41,10 @@ class Desk:
         """A service's card."""
         return self.page.get_by_role("article", name=name)
 
+    def expect_state(self, name: str, state: str) -> None:
+        """Wait until the head of a service's card says so."""
+        expect(self.card(name).locator("header").get_by_text(state, exact=True)).to_be_visible()
+
     def walk(self, opener: Locator) -> Tab:
         """Press what leads to the consent page, and return its window."""
         with self.page.expect_popup() as popup:
@@ -63,6 +67,23 @@ class Desk:
         """The only connection's id."""
         [connection] = self.api.all_of("connections", Page[ConnectionView])
         return str(connection.id)
+
+    def status(self) -> str:
+        """The only connection's state."""
+        [connection] = self.api.all_of("connections", Page[ConnectionView])
+        return connection.status
+
+    def connect_phone(self) -> str:
+        """Connect the sandbox's phone account, let the agent answer on a number, and return that."""
+        account = self.product.sandbox.identities.twilio
+        values = {"account_sid": account.account_sid, "auth_token": account.auth_token}
+        body = {"provider": "twilio", "scheme": "keys", "agent_id": self.agent_id, "values": values}
+        connection = self.api.call("POST", "connections", ConnectionView, body=body)
+        number = connection.numbers[0]
+        path = f"connections/{connection.id}/numbers/{number.id}"
+        self.api.call("PUT", path, ConnectionView, body={"agent_id": self.agent_id})
+        self.page.reload()
+        return number.number
 
     def execute(self, statement: str, *values: object) -> None:
         """Change a row behind the product's back, as time would."""
@@ -161,6 +182,104 @@ def test_disconnect_counts_first_then_says_what_the_provider_answered_and_connec
     assert desk.connection_id() == before
 
 
+def test_refused_consent_is_said_on_the_card_and_repaired_by_its_one_button(desk: Desk) -> None:
+    desk.connect_slack()
+    before, card = desk.connection_id(), desk.card("Slack")
+    desk.product.sandbox.fail("slack", "401", method="auth.test")
+    card.get_by_role("button", name="Test").click()
+    desk.expect_state("Slack", "Reconnect needed")
+    assert desk.status() == "needs_reauth"
+    desk.allow(card.get_by_role("link", name="Reconnect"))
+    desk.expect_state("Slack", "Connected")
+    assert (desk.connection_id(), desk.status()) == (before, "active")
+
+
+def test_refused_keys_are_typed_again_and_nothing_else_changes(desk: Desk) -> None:
+    number = desk.connect_phone()
+    before, card = desk.connection_id(), desk.card("SMS")
+    desk.product.sandbox.fail("twilio", "401")
+    card.get_by_role("button", name="Test").click()
+    desk.expect_state("SMS", "Reconnect needed")
+    card.get_by_role("button", name="Reconnect", exact=True).click()
+    dialog, twilio = desk.page.get_by_role("dialog", name="Reconnect Twilio"), desk.product.sandbox.identities.twilio
+    dialog.get_by_label("Account SID").fill(twilio.account_sid)
+    dialog.get_by_label("Auth Token").fill(twilio.auth_token)
+    dialog.get_by_role("button", name="Replace keys").click()
+    desk.expect_state("SMS", "Connected")
+    expect(card.get_by_text(number).first).to_be_visible()
+    assert (desk.connection_id(), desk.status()) == (before, "active")
+
+
+def test_connection_is_renamed_and_moved_to_another_agent(desk: Desk) -> None:
+    desk.api.call("POST", "agents", dict[str, object], body={"name": "Coco"})
+    desk.connect_slack()
+    before, card = desk.connection_id(), desk.card("Slack")
+    card.get_by_text("Keys, permissions and history").click()
+    opener = card.get_by_role("button", name="Rename or move")
+    opener.click()
+    dialog = desk.page.get_by_role("dialog", name="Rename or move")
+    expect(dialog.get_by_label("What you call it")).to_be_focused()
+    desk.page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    opener.click()
+    dialog.get_by_label("What you call it").fill("Creators' corner")
+    dialog.get_by_label("Belongs to").select_option(label="Coco")
+    dialog.get_by_role("button", name="Save").click()
+    expect(desk.page.get_by_text("Slack belongs to Coco now.")).to_be_visible()
+    expect(card.get_by_text("Not connected", exact=True)).to_be_visible()
+    desk.page.goto(f"{desk.product.address}/admin/integrations/")
+    expect(desk.page.get_by_text("1 connection, working.")).to_be_visible()
+    row = desk.page.get_by_role("listitem", name="Slack: Creators' corner")
+    expect(row.get_by_role("link", name="Coco")).to_be_visible()
+    row.get_by_role("button", name="Rename or move").click()
+    dialog.get_by_label("What you call it").fill("")
+    dialog.get_by_label("Belongs to").select_option(label="The whole company")
+    dialog.get_by_role("button", name="Save").click()
+    expect(desk.page.get_by_role("listitem", name=f"Slack: {FIRST}")).to_contain_text("Whole company")
+    assert desk.connection_id() == before
+
+
+def test_disconnected_connection_is_deleted_for_good_once_that_is_meant(desk: Desk) -> None:
+    desk.connect_slack(SECOND)
+    card, page = desk.card("Slack"), desk.page
+    card.get_by_role("button", name="Disconnect").click()
+    page.get_by_role("dialog").get_by_role("button", name="Disconnect Slack").click()
+    card.get_by_role("button", name="Delete for good").click()
+    dialog = page.get_by_role("dialog", name="Delete Slack for good?")
+    expect(dialog.get_by_text("The audit log stays.")).to_be_visible()
+    delete = dialog.get_by_role("button", name="Delete for good")
+    delete.click()
+    expect(dialog.get_by_role("alert").filter(has_text="Tick this first.")).to_be_visible()
+    dialog.get_by_label("I know that nobody can bring it back").check()
+    delete.click()
+    expect(page.get_by_text("is deleted for good")).to_be_visible()
+    expect(card.get_by_text("Not connected", exact=True)).to_be_visible()
+    assert [*desk.api.all_of("connections", Page[ConnectionView])] == []
+
+
+def test_owner_renames_the_company_then_deletes_it_and_is_signed_out(desk: Desk) -> None:
+    desk.connect_slack(SECOND)
+    page = desk.page
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Settings").click()
+    page.get_by_label("Company", exact=True).fill("Northwind & Sons")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("navigation", name="Main").get_by_text("Northwind & Sons")).to_be_visible()
+    page.get_by_role("button", name="Delete the company…").click()
+    dialog = page.get_by_role("dialog", name="Delete the company?")
+    expect(dialog.get_by_text("1 agent and no conversations are deleted.")).to_be_visible()
+    expect(dialog.get_by_text("1 connection falls silent")).to_be_visible()
+    typed = dialog.get_by_label("Type Northwind & Sons to confirm")
+    expect(typed).to_be_focused()
+    typed.fill("northwind")
+    dialog.get_by_role("button", name="Delete the company").click()
+    expect(dialog.get_by_role("alert").filter(has_text="Type the company's name")).to_be_visible()
+    typed.fill("Northwind & Sons")
+    dialog.get_by_role("button", name="Delete the company").click()
+    expect(page.get_by_text("The company is deleted, and you are signed out.")).to_be_visible()
+    page.goto(desk.address)
+    page.wait_for_url("**/login**")
+
+
 def test_forecast_on_the_companys_page_is_repaired_by_its_one_button(desk: Desk) -> None:
     desk.connect_slack()
     desk.product.sandbox.slack_control("revoke", team="T0NORTHWIND")
@@ -204,6 +323,13 @@ def test_app_of_ones_own_is_created_from_the_manifest_and_offered_for_consent(de
     dialog.get_by_label("Signing Secret").fill("fedcba9876543210")
     dialog.get_by_role("button", name="Keep the app").click()
     expect(dialog.get_by_role("link", name="Connect through Bri at Northwind")).to_be_visible()
+    app = dialog.get_by_role("list", name="Apps").get_by_role("listitem")
+    app.get_by_text("Replace its secrets").click()
+    app.get_by_role("button", name="Replace").click()
+    expect(app.get_by_role("alert").filter(has_text="Paste at least one new secret.")).to_be_visible()
+    app.get_by_label("Signing Secret").fill("00112233445566778899aabbccddeeff")
+    app.get_by_role("button", name="Replace").click()
+    expect(page.get_by_text("Bri at Northwind works with the new secrets")).to_be_visible()
 
 
 def test_owner_rotates_the_key_after_a_dry_run_and_takes_it_back(desk: Desk) -> None:

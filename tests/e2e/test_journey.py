@@ -5,6 +5,7 @@ secret that was typed may come back in one. It runs before other files of this f
 """
 
 import re
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
@@ -48,9 +49,16 @@ def journey(product: Product, browser: Browser) -> Generator[Journey]:
     context.close()
 
 
-def test_newcomer_reaches_an_answered_message_and_its_trace(journey: Journey) -> None:
+def test_newcomer_reaches_an_answered_message_and_its_trace(
+    journey: Journey, record_property: Callable[[str, object], None]
+) -> None:
+    begun = time.monotonic()
     for step in STEPS:
         step(journey)
+        if step is connect_slack:
+            seconds = round(time.monotonic() - begun, 1)
+            record_property("seconds_from_set_up_link_to_first_connection", seconds)
+            print(f"From the set-up link to the first working connection: {seconds} s")
     assert journey.problems == []
     assert journey.product.errors() == []
 

@@ -1,14 +1,14 @@
 """The line under test: the real webhook door on loopback, the sandbox as providers, a worker that runs on demand."""
 
+import importlib
 import json
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from uuid import UUID
 
 import uvicorn
 
@@ -18,23 +18,15 @@ from services.agents import AgentForm, AgentView, PlaybookDraft, create_agent, s
 from services.connections import (
     ConnectionView,
     assign_number,
-    check_connection,
     connect_with_keys,
-    end_connection,
-    refresh_connection,
 )
-from services.conversations import name_contact
-from services.health import observe, send_notice
 from services.kernel.db import Wake
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
-from services.sending import send_message
-from services.tenants import Actor, authenticate_api_key, bootstrap, finish_deletion
-from services.turns import run_turns
-from services.vault import resume_rotation
-from services.webhooks import process_delivery
+from services.tenants import Actor, authenticate_api_key, bootstrap
 from services.webhooks.sweep import run as sweep
 from tests.support.sandbox import SandboxClient, running_sandbox
+from workers.jobs.process import use_kernel
 
 PLAYBOOK = (
     PlaybookDraft(question="What are your opening hours?", answer="We are open from 9 to 17, Monday to Friday."),
@@ -58,24 +50,10 @@ class OnDemandQueue:
         self.wakes.extend(wake for wake in wakes if wake not in self.wakes)
 
 
-_JOBS: dict[str, Callable[[Kernel, UUID, UUID], object]] = {
-    "process_delivery": lambda kernel, tenant, row: process_delivery(kernel, tenant_id=tenant, delivery_id=row),
-    "run_turn": lambda kernel, tenant, row: run_turns(kernel, tenant_id=tenant, conversation_id=row),
-    "send_message": lambda kernel, tenant, row: send_message(kernel, tenant_id=tenant, message_id=row),
-    "check_connection": lambda kernel, tenant, row: check_connection(kernel, tenant_id=tenant, connection_id=row),
-    "end_connection": lambda kernel, tenant, row: end_connection(kernel, tenant_id=tenant, connection_id=row),
-    "refresh_connection": lambda kernel, tenant, row: refresh_connection(kernel, tenant_id=tenant, connection_id=row),
-    "observe_health": lambda kernel, tenant, row: observe(kernel, tenant_id=tenant, connection_id=row),
-    "send_notice": lambda kernel, tenant, row: send_notice(kernel, tenant_id=tenant, notice_id=row),
-    "rotate_keys": lambda kernel, tenant, row: resume_rotation(kernel, tenant_id=tenant, rotation_id=row),
-    "delete_tenant": lambda kernel, tenant, _row: finish_deletion(kernel, tenant_id=tenant),
-    "name_contact": lambda kernel, tenant, row: name_contact(kernel, tenant_id=tenant, contact_id=row),
-}
-
-
 def run_job(kernel: Kernel, wake: Wake) -> None:
     """Run one job as a worker would."""
-    _JOBS[wake.job](kernel, wake.tenant_id, wake.row_id)
+    use_kernel(kernel)
+    importlib.import_module(f"workers.jobs.{wake.job}").run(str(wake.tenant_id), str(wake.row_id))
 
 
 def work_off(kernel: Kernel, queue: OnDemandQueue) -> int:

@@ -46,6 +46,10 @@ class Peer:
         """Do nothing until the test is over."""
         self._closing.wait()
 
+    def finish(self) -> None:
+        """Say that nothing more comes; when this returns, the client's side has been told."""
+        self._connection.shutdown(socket.SHUT_WR)
+
     def reset(self) -> None:
         """End the connection with a reset instead of an orderly close."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")

@@ -22,6 +22,7 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from app.sandbox.identities import load_identities
 from services.kernel.queue import QUEUE_NAME
 from tests.support.sandbox import SandboxClient
 from workers.runtime import data_folder, process
@@ -152,7 +153,8 @@ class Product:
         finally:
             self._supervisor = None
         assert code == 0, f"the product ended with {code}:\n{self._last_words()}"
-        assert not [found for found in left if not _is_dead(found)], "the product left processes behind"
+        # What was told to end may need a moment more than its parent on a busy machine.
+        eventually(lambda: all(_is_dead(found) for found in left), what="the end of the product's processes", seconds=5)
 
     def close(self) -> None:
         """Let go of the sandbox."""
@@ -282,6 +284,9 @@ class Product:
             "PATCHBAY_DATA_DIR": str(self.data_dir),
             "PATCHBAY_PORT": str(port),
             "PATCHBAY_SANDBOX_PORT": str(sandbox_port),
+            # The sandbox's model answers for agents that name a model of their own; all others have their playbook.
+            "PATCHBAY_OPENAI_BASE_URL": f"http://127.0.0.1:{sandbox_port}/openai/v1",
+            "PATCHBAY_OPENAI_API_KEY": load_identities(self.data_dir).model_api_key,
             **self.environment,
         }
 

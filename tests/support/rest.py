@@ -90,6 +90,8 @@ class RestShop:
     """A tenant with an agent, connected to Slack and to a phone number; all of it done over REST."""
 
     api: Api
+    sign_in_link: str
+    """The owner's, good once."""
     agent: AgentView
     slack: ConnectionView
     twilio: ConnectionView
@@ -138,6 +140,7 @@ def open_shop(product: Product, *, name: str, playbook: Sequence[tuple[str, str]
     )
     return RestShop(
         api=api,
+        sign_in_link=owner.sign_in_link,
         agent=agent,
         slack=slack,
         twilio=twilio,

@@ -1,10 +1,12 @@
 """One walk through all that takes a secret, going well and badly, with every log on; then the tests look around."""
 
+import base64
 import io
 import logging
 import secrets
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -12,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -22,9 +24,13 @@ from pydantic import SecretStr
 from redis import Redis
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+from sqlmodel import col, select
 from starlette.testclient import TestClient
 
 from app.http.api import create_http_app
+from models import ActionRunState, Credential, Subscription
+from services import vault
+from services.actions import approve
 from services.agents import AgentForm, create_agent
 from services.connections import CheckView
 from services.connections import test_connection as check_connection
@@ -40,12 +46,25 @@ from services.tenants import (
     create_setup_link,
     session_cookie_name,
 )
+from services.webhooks.sweep import run as sweep
 from tests.support.clock import FakeClock
 from tests.support.databases import copied_database, url_of
-from tests.support.line import CHANNEL, Line, Shop, running_line, webhook_url
+from tests.support.line import CHANNEL, Line, running_line, webhook_url
+from tests.support.sandbox_mail import Letter
+from tests.support.whole_shop import WholeShop, add_runs, open_whole_shop
 from workers.runtime.embedded import EmbeddedUrls
 
 _LATER = FakeClock()
+SIGNATURES = (
+    *("x-slack-signature", "x-twilio-signature", "svix-id", "svix-signature", "webhook-signature"),
+    *("x-goog-channel-id", "x-goog-channel-token", "x-goog-resource-id", "x-goog-message-number"),
+)
+CONTENTS = ("letter", "subject", "file", "meeting", "action")
+MISSED = (
+    *("credential", "user_account", "api_key", "web_session", "one_time_link", "message", "data_key"),
+    *("subscription", "calendar_event", "email_envelope", "attachment", "action_run", "email_sender"),
+)
+"""Tables that are away for a while."""
 OWN_PACKAGES = ("app", "models", "services", "workers")
 
 
@@ -57,6 +76,12 @@ class Traces:
     owner_url: str
     redis_url: str
     canaries: dict[str, str] = field(default_factory=dict[str, str])
+    contents: dict[str, str] = field(default_factory=dict[str, str])
+    """What people wrote, which has its place in the database and is nobody else's business."""
+    live: list[str] = field(default_factory=list[str])
+    """What was published for open pages."""
+    errors: dict[str, str] = field(default_factory=dict[str, str])
+    """Tracebacks of jobs that failed, as a worker writes them down."""
     answers: dict[str, str] = field(default_factory=dict[str, str])
     """What was sent back, by what was asked. Handing out a new secret once is not among it."""
     log: io.StringIO = field(default_factory=io.StringIO)
@@ -114,11 +139,19 @@ def traces(servers: EmbeddedUrls) -> Generator[Traces]:
             public_url="http://127.0.0.1:8000",
             retry_base_seconds=0.01,
         )
-        with running_line(settings, Path(folder)) as line:
+        with running_line(settings, Path(folder)) as line, redis.pubsub(ignore_subscribe_messages=True) as heard:
             traces = Traces(line, owner_url, servers.redis_url)
+            heard.psubscribe("patchbay:live:*")
+            heard.get_message(timeout=1)  # the confirmation of the subscription, which reads as None
             with _listening_to_logs(traces):
                 _walk(traces)
+            traces.live += _drain(heard)
             yield traces
+
+
+def _drain(heard: Any) -> Generator[str]:
+    while message := heard.get_message(timeout=0.2):
+        yield str(message["data"])
 
 
 def _made_up(prefix: str, *, length: int = 32) -> str:
@@ -137,6 +170,11 @@ def _walk(traces: Traces) -> None:
         "Slack bot token": identities.own_app.bot_token,
         "Slack signing secret": identities.own_app.signing_secret,
         "Twilio auth token": identities.twilio.auth_token,
+        "Google client secret": identities.google.client_secret,
+        "Resend API key": identities.resend.api_key,
+        "Resend signing secret": identities.resend.webhook_secret.removeprefix("whsec_"),
+        "wrong Resend API key": _made_up("re_"),
+        "wrong Resend signing secret": _made_up(""),
         "wrong Slack bot token": _made_up("xoxb-123456789012-"),
         "wrong Slack signing secret": _made_up(""),
         "wrong Twilio auth token": _made_up(""),
@@ -148,7 +186,10 @@ def _walk(traces: Traces) -> None:
         "secret in a bad body": _made_up("xoxb-999999999999-"),
         "database password": _made_up("db-"),
     }
-    shop = line.open_shop("Northwind")
+    traces.contents |= {name: _made_up(f"{name} ") for name in CONTENTS}
+    shop = open_whole_shop(line, "Northwind")
+    traces.canaries |= _secrets_of(line, shop)
+    _use_everything(traces, shop)
     _sign_in(traces)
     _connect(traces, shop)
     _talk(traces, shop)
@@ -161,6 +202,73 @@ def _walk(traces: Traces) -> None:
         "repr of the kernel": f"{kernel!r} {kernel}",
         "repr of a shop": repr(shop),
     }
+
+
+def _secrets_of(line: Line, shop: WholeShop) -> dict[str, str]:
+    """Return what the provider gave us and what we gave it, opened with the tenant's key."""
+    kernel, mine = line.kernel, shop.actor.tenant_id
+    with kernel.unit_of_work(mine) as work:
+        of_google = (col(Credential.tenant_id) == mine, col(Credential.connection_id) == shop.google.id)
+        found = {
+            f"Google {row.name}": vault.reveal(
+                work, kernel, table="credential", column="sealed", row_id=row.id, sealed=row.sealed
+            ).reveal()
+            for row in work.session.exec(select(Credential).where(*of_google)).all()
+        }
+        for row in work.session.exec(select(Subscription).where(col(Subscription.tenant_id) == mine)).all():
+            found["subscription token"] = vault.reveal(
+                work, kernel, table="subscription", column="sealed_token", row_id=row.id, sealed=row.sealed_token
+            ).reveal()
+    assert {"Google access_token", "Google refresh_token", "subscription token"} <= set(found)
+    return found
+
+
+def _use_everything(traces: Traces, shop: WholeShop) -> None:
+    """Let a letter with a file come in, a meeting be moved, and an action be approved, well and badly."""
+    line, said = traces.line, traces.contents
+    for number, (service, kind) in enumerate((("", ""), ("resend", "500"), ("google", "500"), ("slack", "500"))):
+        if service:
+            line.sandbox.fail(service, kind)
+        file = base64.b64encode(said["file"].encode()).decode()
+        events = [
+            *line.sandbox.mail.write(
+                to=shop.address,
+                subject=said["subject"],
+                text=f"What are your opening hours? {said['letter']}",
+                letter=Letter(attachments=[{"filename": "a.txt", "content_type": "text/plain", "content": file}]),
+            ).event_ids,
+            *line.sandbox.google.add(f"{said['meeting']} {number}").event_ids,
+        ]
+        _work(traces, f"everything with {kind} of {service}", *events)
+        runs = add_runs(line.kernel, shop, words=said["action"], states=(ActionRunState.AWAITING_APPROVAL,))
+        for run_id in runs.values():
+            approve(line.kernel, actor=shop.actor, run_id=run_id)
+        _work(traces, f"an action with {kind} of {service}")
+    _check_all(traces, shop)
+
+
+def _work(traces: Traces, what: str, *events: str) -> None:
+    """Do what was woken; a job that fails is written down as its worker would."""
+    line = traces.line
+    line.sandbox.wait_for_webhooks(*events)
+    _try(traces, f"sweep: {what}", lambda: sweep(line.kernel))
+    while line.queue.wakes:
+        wake = line.queue.wakes.popleft()
+        _try(traces, f"{wake.job}: {what}", partial(line.run_job, wake))
+
+
+def _try(traces: Traces, what: str, act: Callable[[], object]) -> None:
+    try:
+        act()
+    except Exception as error:
+        traces.errors[what] = "".join(traceback.format_exception(error))
+
+
+def _check_all(traces: Traces, shop: WholeShop) -> None:
+    """Use up the faults that nothing has met."""
+    while traces.line.sandbox.pending_faults():
+        for connection in (shop.slack, shop.twilio, shop.google, shop.mail):
+            _check(traces.line.kernel, shop.actor, connection.id)
 
 
 def _with_password(traces: Traces) -> str:
@@ -209,7 +317,7 @@ def _sign_in(traces: Traces) -> None:
         _ask(traces, "REST with a key in the query", lambda: browser.get("/api/v1/agents", params=in_query))
 
 
-def _connect(traces: Traces, shop: Shop) -> None:
+def _connect(traces: Traces, shop: WholeShop) -> None:
     line, canaries = traces.line, traces.canaries
     kernel = line.kernel
     actor = authenticate_api_key(kernel, canaries["API key"])
@@ -237,8 +345,19 @@ def _connect(traces: Traces, shop: Shop) -> None:
         account = {"account_sid": "AC" + "0" * 32, "auth_token": canaries["wrong Twilio auth token"]}
         body = {"provider": "twilio", "scheme": "keys", "agent_id": str(agent.id), "values": account}
         _ask(traces, "wrong Twilio keys", partial(api.post, "/api/v1/connections", json=body, headers=bearer))
+        account = {
+            "api_key": canaries["wrong Resend API key"],
+            "signing_secret": canaries["wrong Resend signing secret"],
+        }
+        body = {"provider": "resend", "scheme": "keys", "agent_id": str(agent.id), "values": account}
+        _ask(traces, "wrong Resend keys", partial(api.post, "/api/v1/connections", json=body, headers=bearer))
         for kind in ("500", "garbage", "reset", "429", "401"):
-            for provider, connection in (("slack", shop.slack), ("twilio", shop.twilio)):
+            for provider, connection in (
+                ("slack", shop.slack),
+                ("twilio", shop.twilio),
+                ("google", shop.google),
+                ("resend", shop.mail),
+            ):
                 line.sandbox.fail(provider, kind)
                 check = _check(kernel, shop.actor, connection.id)
                 traces.answers[f"check of {provider} with {kind}"] = repr(check)
@@ -263,7 +382,7 @@ def _consent(traces: Traces, api: TestClient, agent_id: str) -> None:
         _ask(traces, f"the same way again {number}", finish)
 
 
-def _talk(traces: Traces, shop: Shop) -> None:
+def _talk(traces: Traces, shop: WholeShop) -> None:
     line = traces.line
     app = line.sandbox.identities.own_app.app_id
     for service, kind in (("", ""), ("slack", "500"), ("twilio", "401"), ("slack", "garbage"), ("twilio", "reset")):
@@ -287,9 +406,7 @@ def _talk(traces: Traces, shop: Shop) -> None:
             line.settle(*line.sandbox.sms("Tell me about camels.", to=shop.number, sender=sender).event_ids)
             line.work(with_sweep=True)
             traces.reprs[f"repr of the settings with the {key}"] = f"{settings!r} {line.kernel!r}"
-    while line.sandbox.pending_faults():
-        for connection in (shop.slack, shop.twilio):
-            _check(line.kernel, shop.actor, connection.id)
+    _check_all(traces, shop)
 
 
 def _check(kernel: Kernel, actor: Actor, connection_id: UUID) -> CheckView:
@@ -307,16 +424,21 @@ def _replaced(line: Line, kernel: Kernel) -> Generator[None]:
         line.kernel = before
 
 
-def _knock(traces: Traces, shop: Shop) -> None:
+def _knock(traces: Traces, shop: WholeShop) -> None:
     """Requests that are not from the provider, with secrets in every place that a careless log would show (H3)."""
     canary = traces.canaries["secret in a bad body"]
-    for kind, url in (("slack", webhook_url(shop.slack, "events")), ("twilio", webhook_url(shop.twilio, "sms"))):
+    for kind, url in (
+        ("slack", webhook_url(shop.slack, "events")),
+        ("twilio", webhook_url(shop.twilio, "sms")),
+        ("resend", webhook_url(shop.mail, "events")),
+        ("google", f"{traces.line.address}/api/ai-agents/webhooks/google-calendar"),
+    ):
         for what, body, headers in (
             ("unsigned", f'{{"token": "{canary}"}}', {}),
             (
                 "badly signed",
                 f"Body={canary}&From={canary}",
-                {"x-slack-signature": canary, "x-twilio-signature": canary},
+                dict.fromkeys(SIGNATURES, canary),
             ),
             ("not readable", f"\xff{canary}{{", {"authorization": f"Bearer {canary}", "cookie": f"a={canary}"}),
         ):
@@ -325,13 +447,14 @@ def _knock(traces: Traces, shop: Shop) -> None:
             _ask(traces, f"{what} to {kind}", ask)
 
 
-def _break_the_database(traces: Traces, shop: Shop) -> None:
+def _break_the_database(traces: Traces, shop: WholeShop) -> None:
     """Let statements fail while secrets are their values or their callers' variables (H6)."""
     line, canaries = traces.line, traces.canaries
     kernel, url = line.kernel, line.kernel.settings.public_url
     twilio = line.sandbox.identities.twilio
     bearer = {"authorization": f"Bearer {canaries['API key']}"}
-    for table in ("credential", "user_account", "api_key", "web_session", "one_time_link", "message", "data_key"):
+    said = traces.contents
+    for table in MISSED:
         with (
             _without(traces.owner_url, table),
             TestClient(
@@ -354,7 +477,14 @@ def _break_the_database(traces: Traces, shop: Shop) -> None:
             }
             for what, ask in asks.items():
                 _ask(traces, f"{what} without table {table}", ask)
-            line.settle(*line.sandbox.sms("when is the payout?", to=shop.number).event_ids)
+            file = base64.b64encode(said["file"].encode()).decode()
+            letter = Letter(attachments=[{"filename": "a.txt", "content": file}])
+            events = (
+                *line.sandbox.sms("when is the payout?", to=shop.number).event_ids,
+                *line.sandbox.google.add(said["meeting"]).event_ids,
+                *line.sandbox.mail.write(to=shop.address, text=said["letter"], letter=letter).event_ids,
+            )
+            _work(traces, f"without table {table}", *events)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def test_walk_went_through_success_and_failure(traces: Traces) -> None:
     """Otherwise finding nothing would mean nothing."""
     status = {what: said[:3] for what, said in traces.answers.items()}
     assert status["right Slack keys"] == "201"
-    assert status["wrong Slack keys"] == status["wrong Twilio keys"] == "422"
+    assert status["wrong Slack keys"] == status["wrong Twilio keys"] == status["wrong Resend keys"] == "422"
     assert status["REST with API key"] == "200" and status["REST with wrong API key"] == "401"
     assert status["a right link"] == "303" and status["a used link"] == "410"
     assert "connected=" in traces.answers["the way back from consent 0"]
@@ -30,6 +30,45 @@ def test_walk_went_through_success_and_failure(traces: Traces) -> None:
         assert "turn" in failed and unsent & {"failed", "unknown", "queued"}
     assert len(traces.canaries) >= 20
     assert len(traces.log.getvalue().splitlines()) > 50 and len(traces.own_records) > 50
+
+
+MEANT: dict[str, set[str]] = {
+    "letter": {
+        *("message.text", "conversation.last_message_text", "email_envelope.original_text", "email_envelope.html"),
+    },
+    "subject": {"email_envelope.subject", "conversation.subject", "webhook_delivery.body"},
+    "file": {"attachment.content"},
+    "meeting": {"calendar_event.title"},
+    # Slack tells of every message in a channel, ours among them.
+    "action": {"action_run.input", "action_run.description", "message.text", "webhook_delivery.body"},
+}
+"""Where what people write belongs."""
+
+
+def test_what_people_write_is_nowhere_but_in_its_place(traces: Traces) -> None:
+    found: dict[str, set[str]] = {name: set() for name in traces.contents}
+    for hit in scan_database(traces.owner_url, traces.contents):
+        name, _, place = hit.partition(" in public.")
+        found[name].add(place)
+    assert {name: places - MEANT[name] for name, places in found.items() if places - MEANT[name]} == {}
+    assert [name for name, places in found.items() if not places] == []
+
+
+def test_what_people_write_is_in_no_log_error_job_or_notice(traces: Traces) -> None:
+    said = {
+        "the log": traces.log.getvalue(),
+        "what loggers were given": "\n".join(traces.own_records),
+        "notices to pages": "\n".join(traces.live),
+        **traces.errors,
+    }
+    assert scan_texts(said, traces.contents) == []
+    assert scan_redis(traces.redis_url, traces.contents) == []
+    assert scan_texts(traces.answers, traces.contents) == []
+
+
+def test_no_notice_or_failed_job_holds_one(traces: Traces) -> None:
+    assert len(traces.live) > 20 and traces.errors
+    assert scan_texts({"notices to pages": "\n".join(traces.live), **traces.errors}, traces.canaries) == []
 
 
 def test_no_log_line_holds_one(traces: Traces) -> None:

@@ -120,7 +120,7 @@ def test_consequences_are_counted_before_anything_happens(kernel: Kernel, owner:
             "Bri stops answering here.",
             "1 channel falls silent.",
             "2 waiting answers are dropped.",
-            "1 conversation can still be read, unless you delete them.",
+            "1 conversation can still be read, unless you delete it.",
             "Slack is told to end Patchbay's access.",
             *found.effects,
         ),

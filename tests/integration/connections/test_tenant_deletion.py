@@ -3,11 +3,13 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from sqlalchemy import event, text
+from sqlmodel import col, select
 
-from models import Role
+from models import AuditEntry, Role
 from models import metadata as schema
 from services import connections, vault
 from services.connections import ConnectionView
@@ -17,13 +19,38 @@ from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.kernel.secret import Secret
 from services.kernel.vault import VaultError
-from services.tenants import Actor, bootstrap, delete_tenant, finish_deletion, get_tenant, sign_in_with_link
+from services.tenants import (
+    Actor,
+    bootstrap,
+    delete_tenant,
+    finish_deletion,
+    get_tenant,
+    preview_deletion,
+    rename_tenant,
+    sign_in_with_link,
+)
 from services.webhooks.sweep import run as sweep
 from tests.integration.connections.scene import Browser, as_role, new_agent
+from tests.integration.isolation.twins import living_twins
+from tests.integration.isolation.world import COUNTED_LATE
 from tests.support.line import OnDemandQueue
 from tests.support.sandbox import SandboxClient
+from workers.runtime.embedded import EmbeddedUrls
 
 NAME = "Northwind"
+KEPT_WITH_THE_ROW = {
+    **dict.fromkeys(("connection", "connection_check", "connection_transition"), "is the connection, and its own life"),
+    **dict.fromkeys(
+        ("action_grant", "channel_policy", "channel_listing"), "says what holds when it is connected again"
+    ),
+    **dict.fromkeys(("email_domain", "email_sender", "phone_number"), "says who writes from where"),
+    **dict.fromkeys(
+        ("health_finding", "health_notice", "notice_target"), "is about the connection, not about contacts"
+    ),
+    "limit_alarm": "is about the connection's pace, not about contacts",
+    "opt_out": "who asked for silence is still asking",
+}
+"""What is no history: stays when a connection is disconnected and its history deleted."""
 
 
 def connect(kernel: Kernel, actor: Actor, sandbox: SandboxClient, provider: str) -> ConnectionView:
@@ -73,6 +100,48 @@ def test_nothing_is_left_and_others_are_untouched(
     assert names == ["owner@harbor.example"]
 
 
+def test_a_whole_tenant_goes_and_its_twin_stays(servers: EmbeddedUrls) -> None:
+    """With a row in every table that there is."""
+    with living_twins(servers) as twins:
+        kernel, actor = twins.line.kernel, replace(twins.own.actor, kind="user", role=Role.OWNER)
+        others = twins.rows_of(twins.foreign.actor)
+        assert [name for name, rows in twins.rows_of(actor).items() if not rows] == []
+        deleted = delete_tenant(kernel, actor=actor, confirm_name=NAME)
+        assert deleted.connections_revoked + len(deleted.not_revoked) == len(others["connection"])
+        assert rows_of(kernel, actor) == {}
+        after = twins.rows_of(twins.foreign.actor)
+        assert [name for name in after if after[name] != others[name] and name not in COUNTED_LATE] == []
+
+
+@pytest.mark.parametrize("keeps_row", [True, False])
+def test_a_connections_rows_go_with_it(servers: EmbeddedUrls, keeps_row: bool) -> None:
+    """Every table that refers to connections, and every table that refers to those."""
+    with living_twins(servers) as twins:
+        kernel, actor = twins.line.kernel, twins.own.actor
+        for connection_id in [UUID(row["id"]) for row in twins.read_rows_of(actor)["connection"]]:
+            if keeps_row:
+                connections.disconnect(kernel, actor=actor, connection_id=connection_id, keep_history=False)
+            else:
+                connections.delete_connection(kernel, actor=actor, connection_id=connection_id)
+        left = {name for name, rows in twins.rows_of(actor).items() if rows and name in hangs_on_connections()}
+        assert left - (set(KEPT_WITH_THE_ROW) if keeps_row else set()) == set()
+
+
+def hangs_on_connections() -> set[str]:
+    """Return the tables whose rows cannot be without a connection."""
+    found = {"connection"}
+    for table in schema.sorted_tables:
+        parents = {
+            key.column.table.name
+            for column in table.columns
+            if not column.nullable
+            for key in column.foreign_keys
+            if column.name != "tenant_id"
+        }
+        found |= {table.name} if parents & found else set()
+    return found
+
+
 def test_a_copy_of_a_secret_does_not_open_once_the_keys_are_gone(kernel: Kernel, owner: Browser) -> None:
     row_id = new_id()
     with kernel.unit_of_work(owner.actor.tenant_id) as work:
@@ -84,11 +153,38 @@ def test_a_copy_of_a_secret_does_not_open_once_the_keys_are_gone(kernel: Kernel,
         vault.seal(work, kernel, table="credential", column="sealed", row_id=row_id, secret=Secret("more"))
 
 
+def test_what_would_be_deleted_is_counted_first(kernel: Kernel, owner: Browser, sandbox: SandboxClient) -> None:
+    connect(kernel, owner.actor, sandbox, "slack")
+    before = rows_of(kernel, owner.actor)
+    found = preview_deletion(kernel, actor=owner.actor)
+    assert (found.agents, found.connections, found.conversations, found.people) == (1, 1, 0, 1)
+    assert rows_of(kernel, owner.actor) == before
+
+
+def test_owner_renames_the_company_and_its_end_asks_for_the_new_name(kernel: Kernel, owner: Browser) -> None:
+    assert rename_tenant(kernel, actor=owner.actor, name="  North   wind ").name == "North wind"
+    with kernel.unit_of_work(owner.actor.tenant_id) as work:
+        renamed = select(AuditEntry).where(
+            col(AuditEntry.tenant_id) == owner.actor.tenant_id, col(AuditEntry.action) == "tenant.renamed"
+        )
+        assert work.session.exec(renamed).one().detail == {"before": NAME, "after": "North wind"}
+    for wrong in ("", " ", "x" * 101, "a\x00b"):
+        with pytest.raises(InvalidInput):
+            rename_tenant(kernel, actor=owner.actor, name=wrong)
+    with pytest.raises(InvalidInput, match="North wind"):
+        delete_tenant(kernel, actor=owner.actor, confirm_name=NAME)
+
+
 def test_only_an_owner_who_means_it_may(kernel: Kernel, owner: Browser) -> None:
     before = rows_of(kernel, owner.actor)
     for role in (Role.ADMIN, Role.OPERATOR, Role.VIEWER):
+        actor = as_role(owner.actor, role)
         with pytest.raises(Forbidden):
-            delete_tenant(kernel, actor=as_role(owner.actor, role), confirm_name=NAME)
+            delete_tenant(kernel, actor=actor, confirm_name=NAME)
+        with pytest.raises(Forbidden):
+            preview_deletion(kernel, actor=actor)
+        with pytest.raises(Forbidden):
+            rename_tenant(kernel, actor=actor, name="Taken over")
     with pytest.raises(InvalidInput) as caught:
         delete_tenant(kernel, actor=owner.actor, confirm_name="northwind")
     assert caught.value.field == "confirm_name"

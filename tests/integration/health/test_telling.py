@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from models import HealthNotice, NoticeState, OptOut
-from services.connections import disconnect
-from services.health import delete_notice_target, list_findings, notices, observe, send_notice
+from services.connections import connect_with_keys, disconnect
+from services.health import add_notice_target, delete_notice_target, list_findings, notices, observe, send_notice
 from services.health.observing import ALL_BROKEN, NO_TARGET
+from services.kernel.errors import InvalidInput
 from services.kernel.ids import new_id
 from services.webhooks.sweep import run as sweep
 from tests.integration.health.ward import OWNER_PHONE, Ward
@@ -267,3 +268,29 @@ def test_worse_news_of_the_same_trouble_is_not_told_again(ward: Ward) -> None:
     [row] = ward.findings(ward.shop.twilio)
     assert (row.code, row.severity, row.worsens_at) == ("token_expires", "error", None)
     assert len(ward.told()) == 1
+
+
+def test_an_owner_is_told_by_e_mail(ward: Ward) -> None:
+    identity = ward.line.sandbox.identities.resend
+    mailbox = connect_with_keys(
+        ward.line.kernel,
+        actor=ward.shop.actor,
+        provider="resend",
+        scheme_id="keys",
+        agent_id=ward.shop.agent.id,
+        values={"api_key": identity.api_key, "signing_secret": identity.webhook_secret},
+    )
+    with pytest.raises(InvalidInput) as refused:
+        add_notice_target(ward.line.kernel, actor=ward.shop.actor, connection_id=mailbox.id, channel_id="C0123456789")
+    assert refused.value.field == "channel_id"
+    add_notice_target(
+        ward.line.kernel, actor=ward.shop.actor, connection_id=mailbox.id, channel_id=" Ana@Harbor.Example"
+    )
+    ward.break_phone()
+    ward.line.work()
+    [letter] = ward.line.sandbox.answers(service="resend")
+    assert letter.channel == "ana@harbor.example"
+    assert letter.sender == f"patchbay@{identity.domain}" or identity.domain in letter.sender
+    assert "Twilio no longer accepts our access" in letter.text
+    [notice] = ward.notices()
+    assert notice.state is NoticeState.SENT

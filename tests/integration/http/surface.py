@@ -24,6 +24,7 @@ class Operation:
     id_names: tuple[str, ...]
     query_ids: tuple[str, ...]
     body_schema: str
+    body_ids: tuple[str, ...]
     is_secured: bool
     error_statuses: frozenset[str]
 
@@ -40,8 +41,9 @@ def schema() -> dict[str, Any]:
 def operations() -> tuple[Operation, ...]:
     """Return all operations."""
     described = schema()
+    bodies = described["components"]["schemas"]
     return tuple(
-        _operation(path, method, item)
+        _operation(path, method, item, bodies)
         for path, methods in described["paths"].items()
         for method, item in methods.items()
         if method in _METHODS
@@ -53,8 +55,9 @@ def properties(name: str) -> dict[str, Any]:
     return schema()["components"]["schemas"][name]["properties"]
 
 
-def _operation(path: str, method: str, item: dict[str, Any]) -> Operation:
+def _operation(path: str, method: str, item: dict[str, Any], bodies: Mapping[str, Any]) -> Operation:
     body = item.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    body_schema = body.get("$ref", "").rpartition("/")[2]
     parameters = item.get("parameters", [])
     return Operation(
         id=item["operationId"],
@@ -63,7 +66,14 @@ def _operation(path: str, method: str, item: dict[str, Any]) -> Operation:
         permission=Permission(item["x-permission"]) if "x-permission" in item else None,
         id_names=tuple(re.findall(r"{(\w+)}", path)),
         query_ids=tuple(p["name"] for p in parameters if p["in"] == "query" and p["name"].endswith("_id")),
-        body_schema=body.get("$ref", "").rpartition("/")[2],
+        body_schema=body_schema,
+        body_ids=tuple(
+            name for name, kind in bodies.get(body_schema, {}).get("properties", {}).items() if _is_id(kind)
+        ),
         is_secured=bool(item.get("security")),
         error_statuses=frozenset(status for status in item["responses"] if status >= "400"),
     )
+
+
+def _is_id(kind: Mapping[str, Any]) -> bool:
+    return any(choice.get("format") == "uuid" for choice in (kind, *kind.get("anyOf", ())))

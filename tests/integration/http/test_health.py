@@ -1,19 +1,33 @@
 """Probes: alive says nothing more, ready says what is missing and how to mend it."""
 
+from collections.abc import Sequence
+
+import pytest
 from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
 from app.http.api import create_http_app
+from services.kernel.ids import new_id
 from services.kernel.kernel import build_kernel
 from services.kernel.settings import Settings
+from services.vault import hold_keys
+from services.vault.holders import beat
 
 
-def _probe(settings: Settings) -> tuple[int, dict[str, dict[str, str]], str]:
+def _probe(
+    settings: Settings, *, processes: Sequence[str] = ("worker", "scheduler")
+) -> tuple[int, dict[str, dict[str, str]], str]:
     kernel = build_kernel(settings)
+    at_work = [hold_keys(kernel, process=process) for process in processes]
     with TestClient(create_http_app(kernel), base_url=settings.public_url) as client:
         assert client.get("/healthz").text == "ok\n"
         answer = client.get("/readyz")
+    for holder in at_work:
+        holder.stop()
     kernel.close()
+    missing = [*answer.json()["missing"]]
+    bad = {name for name, check in answer.json()["checks"].items() if check["status"] != "ok"}
+    assert set(missing) == bad
     return answer.status_code, answer.json()["checks"], answer.json()["status"]
 
 
@@ -21,7 +35,7 @@ def test_everything_there_is_ready(settings: Settings) -> None:
     code, checks, status = _probe(settings)
     assert (code, status) == (200, "ready")
     assert {name: check["status"] for name, check in checks.items()} == dict.fromkeys(
-        ("postgresql", "schema", "redis", "key"), "ok"
+        ("postgresql", "schema", "redis", "key", "workers", "scheduler"), "ok"
     )
 
 
@@ -58,3 +72,21 @@ def test_missing_key_file_is_told_before_the_next_start_fails(settings: Settings
         answer = client.get("/readyz")
     kernel.close()
     assert (answer.status_code, answer.json()["checks"]["key"]["status"]) == (200, "degraded")
+
+
+@pytest.mark.parametrize(("present", "missing"), [("worker", "scheduler"), ("scheduler", "workers")])
+def test_without_somebody_at_work_webhooks_are_still_taken(settings: Settings, present: str, missing: str) -> None:
+    code, checks, status = _probe(settings, processes=(present,))
+    assert (code, status) == (200, "degraded")
+    assert {name for name, check in checks.items() if check["status"] != "ok"} == {missing}
+    assert "60 seconds" in checks[missing]["detail"]
+
+
+def test_a_process_that_fell_silent_does_not_count(settings: Settings) -> None:
+    kernel = build_kernel(settings)
+    beat(kernel, holder_id=new_id(), process="worker (pid 7 on here)", known_version=0)
+    kernel.close()
+    with create_engine(settings.database_owner_url).begin() as connection:
+        connection.execute(text("UPDATE key_holder SET seen_at = clock_timestamp() - interval '61 seconds'"))
+    _, checks, _ = _probe(settings, processes=("scheduler",))
+    assert checks["workers"]["status"] == "degraded"

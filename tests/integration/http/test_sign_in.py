@@ -8,6 +8,7 @@ from html import unescape
 from itertools import product
 
 import httpx2
+import pytest
 from starlette.testclient import TestClient
 
 from app.http.api import create_http_app
@@ -168,6 +169,20 @@ def test_dead_setup_links_say_what_to_do(browser: TestClient, kernel: Kernel) ->
     assert page.status_code == 410
     assert "Somebody has set it up already" in page.text
     assert 'href="/login"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "unsaid"),
+    [
+        ("?ended=company", "The company is deleted, and you are signed out.", "could not be given back"),
+        ("?ended=company&left=2", "At 2 services our access could not be given back", "one service"),
+        ("?ended=company&left=%3Cb%3E", "The company is deleted", "could not be given back"),
+        ("?ended=anything&left=2", "Sign in", "deleted"),
+    ],
+)
+def test_login_page_says_that_a_company_is_gone(browser: TestClient, query: str, said: str, unsaid: str) -> None:
+    page = browser.get(f"/login{query}").text
+    assert said in page and unsaid not in page
 
 
 def test_login_page_helps_before_the_setup(browser: TestClient, kernel: Kernel) -> None:

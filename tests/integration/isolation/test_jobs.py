@@ -8,7 +8,7 @@ import pytest
 
 import workers.jobs
 from services.kernel.ids import new_id
-from tests.integration.isolation.conftest import Twins
+from tests.integration.isolation.twins import Twins
 from workers.jobs.process import use_kernel
 
 NO_JOBS = {"process"}

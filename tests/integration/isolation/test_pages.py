@@ -3,9 +3,10 @@
 import contextlib
 import inspect
 import itertools
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from uuid import UUID
 
 import pytest
 from reflex.event import Event
@@ -22,8 +23,10 @@ from models import Role
 from services.agents import AgentForm, PlaybookDraft, save_playbook, update_agent
 from services.kernel.ids import new_id
 from services.tenants import Permission
-from tests.integration.isolation.conftest import Twins, cookie_of
-from tests.integration.isolation.world import FOREIGN
+from tests.integration.isolation.conftest import cookie_of
+from tests.integration.isolation.twins import Twins
+from tests.integration.isolation.world import COUNTED_LATE, FOREIGN, TRACE, table_of
+from tests.support.line import CHANNEL
 
 HANDLERS = RegistrationContext.get().event_handlers
 OURS = sorted(name for name in HANDLERS if name not in FRAMEWORK and not name.endswith(".setvar"))
@@ -82,10 +85,6 @@ async def pipeline() -> AsyncGenerator[tuple[BaseStateEventProcessor, Wire]]:
         yield processor, wire
 
 
-COUNTED_LATE = {"webhook_refusal"}
-"""Written a moment after the request that was refused: here, one of another test's."""
-
-
 @pytest.fixture(scope="module")
 def marked(twins: Twins) -> Twins:
     """The foreign tenant's things say whose they are, wherever a page shows them."""
@@ -98,56 +97,87 @@ def marked(twins: Twins) -> Twins:
     return twins
 
 
-def foreign_ids(twins: Twins) -> dict[str, str]:
-    """Return what a stranger would send: an id of each kind."""
+TURNS = 2
+"""How many rows of a kind are tried."""
+LIVE = ("conversation", "webhook_delivery", "connection", "agent")
+"""Tables whose ids travel to pages (``row_id``)."""
+WORDS: dict[str, tuple[object, ...]] = {
+    "mode": ("off", "approval", ""),
+    "verdict": ("approve", "reject"),
+    "act": ("reconnect", "paste"),
+    "what": ("rotate", "revert"),
+    "choice": ("delete",),
+    "state": ("all",),
+    "note": ("Fine.",),
+    "text": ("Hello",),
+}
+"""What a handler must be given to get as far as the ids. Whatever is not here gets ids."""
+
+
+def foreign_ids(twins: Twins) -> dict[str, list[UUID]]:
+    """Return what a stranger would send: ids of each kind, by the names that handlers give them."""
     ids = twins.ids_of(twins.foreign.actor)
-    return {
-        "agent_id": str(twins.foreign.agent.id),
-        "connection_id": str(twins.foreign.twilio.id),
-        "number_id": str(twins.foreign.twilio.numbers[0].id),
-        "conversation_id": str(ids["conversation"][0]),
-        "trace_id": str(ids["trace"][0]),
-        "row_id": str(ids["conversation"][0]),
+    names = {name for handler in OURS for name in parameters_of(handler) if name.endswith("_id")} - {"scheme_id"}
+    found = {
+        name: ids[table_of(name)][:TURNS] for name in (names | {"agent_id", "connection_id", "trace_id"}) - {"row_id"}
     }
+    return found | {"row_id": [ids[name][0] for name in LIVE]}
 
 
-def payloads_for(name: str, ids: Mapping[str, str]) -> Iterator[dict[str, object]]:
-    """Return arguments for a handler: for each that may be an id, ids of all kinds."""
-    parameters = [
-        (parameter.name, str(parameter.annotation))
-        for parameter in inspect.signature(HANDLERS[name].handler.fn).parameters.values()
-        if parameter.name != "self"
-    ]
-    choices: list[list[object]] = []
-    for parameter, annotation in parameters:
-        if parameter in ids:
-            choices.append([ids[parameter]])
+def parameters_of(name: str) -> dict[str, str]:
+    """Return a handler's arguments and their types."""
+    found = inspect.signature(HANDLERS[name].handler.fn).parameters.values()
+    return {item.name: str(item.annotation) for item in found if item.name != "self"}
+
+
+def payloads_for(name: str, ids: Mapping[str, Sequence[UUID]], *, turn: int) -> Iterator[dict[str, object]]:
+    """Return arguments for a handler: for each that may be an id, ids of all kinds.
+
+    Args:
+        name: the handler.
+        ids: whose.
+        turn: which one of several rows of a kind.
+    """
+    one = {key: str(found[turn % len(found)]) for key, found in ids.items()}
+    parameters = parameters_of(name)
+    choices: list[Sequence[object]] = []
+    for parameter, annotation in parameters.items():
+        if parameter == "row_id":
+            choices.append([str(id) for id in ids[parameter]])
+        elif parameter in one:
+            choices.append([one[parameter]])
         elif annotation.startswith("dict"):
-            choices.append([{**ids, "id": ids["agent_id"], "name": "Taken over", "purpose": "", "instructions": ""}])
+            choices.append([{**one, "id": one["agent_id"], "name": "Taken over", "purpose": "", "instructions": ""}])
         elif annotation.startswith("list"):
-            choices.append([[{"question": "Taken?", "answer": "Over.", **ids}]])
+            choices.append([[{"question": "Taken?", "answer": "Over.", **one}]])
         else:
-            choices.append([f"twilio-{ids['connection_id']}", ids["connection_id"], ids["conversation_id"]])
+            given = (f"twilio-{one['connection_id']}", one["connection_id"], f"{one['connection_id']}/post_message")
+            choices.append(WORDS.get(parameter, given))
     for values in itertools.product(*choices):
-        yield {parameter: value for (parameter, _), value in zip(parameters, values, strict=True)}
+        yield dict(zip(parameters, values, strict=True))
 
 
-async def walk(twins: Twins, cookie: str, *names: str) -> str:
+async def walk(twins: Twins, cookie: str, *names: str, turns: int = 1) -> str:
     """Send events from a tab that is open on foreign things, with foreign ids, and return all that came back."""
     ids = foreign_ids(twins)
-    params = {"agent_id": ids["agent_id"], "trace_id": ids["trace_id"]}
-    query = {"c": ids["conversation_id"], "connected": ids["connection_id"], "show": "all"}
+    params = {"agent_id": str(twins.foreign.agent.id), "trace_id": str(ids[f"{TRACE}_id"][0])}
+    query = {
+        "c": str(ids["conversation_id"][0]),
+        "connected": str(twins.foreign.twilio.id),
+        "show": "all",
+    }
     async with pipeline() as (processor, wire):
         tab = Tab(processor, cookie, "/admin/ai-team/{agent_id}/conversations", query, params)
-        for name in names:
-            for payload in payloads_for(name, ids):
+        for turn, name in itertools.product(range(turns), names):
+            for payload in payloads_for(name, ids, turn=turn):
                 await tab.send(name, payload)
         return "\n".join((*tab.frames, *wire.sent))
 
 
 def foreign_words(twins: Twins) -> frozenset[str]:
     """Return what only the foreign tenant knows: all its ids and texts but the ids that were sent."""
-    return twins.foreign_marks() - set(foreign_ids(twins).values())
+    sent = {str(id) for found in foreign_ids(twins).values() for id in found}
+    return twins.foreign_marks() - sent
 
 
 def test_every_handler_declares_the_right_it_needs() -> None:
@@ -174,7 +204,7 @@ async def test_foreign_ids_reach_nothing(marked: Twins, who: str) -> None:
     before, own_before = marked.rows_of(marked.foreign.actor), marked.rows_of(marked.own.actor)
     calls, wakes = marked.line.sandbox.ledger().calls, foreign_wakes(marked)
     said = await walk(marked, cookie, *OURS)  # before anything has loaded
-    said += await walk(marked, cookie, *LOADS, *OURS)
+    said += await walk(marked, cookie, *LOADS, *OURS, turns=TURNS)
     assert [word for word in foreign_words(marked) if word in said] == []
     after = marked.rows_of(marked.foreign.actor)
     assert [name for name in after if after[name] != before[name] and name not in COUNTED_LATE] == []
@@ -194,4 +224,6 @@ async def test_the_same_walk_shows_its_own_tenant_everything(marked: Twins) -> N
     """Without this the tests above could not fail."""
     said = await walk(marked, cookie_of(marked, marked.foreign.actor.tenant_id, Role.VIEWER), *LOADS)
     for word in ("Southwind", "FOREIGN purpose", "FOREIGN answer.", "opening hours? FOREIGN", marked.foreign.number):
+        assert word in said, word
+    for word in (marked.foreign.address, f"Post to {CHANNEL}: “{FOREIGN}”"):
         assert word in said, word

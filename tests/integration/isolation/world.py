@@ -15,6 +15,12 @@ from services.kernel.ids import new_id
 OWN = "OWN"
 FOREIGN = "FOREIGN"
 """Stands in every text of the tenant that nobody else may see."""
+TRACE = "trace"
+"""Has ids, but no table of its own."""
+NAMED_OTHERWISE = {"channel_id": "channel_policy", "delivery_id": "webhook_delivery"}
+"""Parameters whose name is the end of no table's, or of several."""
+COUNTED_LATE = {"webhook_refusal"}
+"""Written a moment after the request that was refused: here, one of another test's."""
 SEEDED = ("agent", "api_key", "contact", "playbook_entry")
 
 
@@ -122,3 +128,17 @@ def everything_of(connection: DbConnection, tenant: UUID, tables: tuple[str, ...
 def tenant_tables() -> tuple[str, ...]:
     """Return the tables that belong to tenants."""
     return tuple(table.name for table in models.metadata.sorted_tables if "tenant_id" in table.primary_key.columns)
+
+
+def table_of(parameter: str) -> str:
+    """Return the table whose ids a parameter takes: ``run_id`` takes those of ``action_run``.
+
+    Raises:
+        AssertionError: no table's name, or several tables' names, end like this.
+    """
+    stem = parameter.removesuffix("_id")
+    names = (*tenant_tables(), TRACE)
+    found = [name for name in names if name == NAMED_OTHERWISE.get(parameter, stem)]
+    found = found or [name for name in names if name.endswith(f"_{stem}")]
+    assert len(found) == 1, f"name the table of {parameter} in NAMED_OTHERWISE"
+    return found[0]

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from models import CauseClass, ConnectionStatus
-from services.health.facts import DeliveryTrouble, Facts, Incident, Outage, Refusals, SendTrouble, find_incidents
+from services.health.facts import (
+    CalendarTrouble,
+    DeliveryTrouble,
+    Facts,
+    Incident,
+    LimitUse,
+    Outage,
+    Refusals,
+    SendTrouble,
+    find_incidents,
+)
 from services.health.findings import RULES, judge
 from services.health.kinds import LABELS, Act, Finding, Severity
 
@@ -60,6 +70,15 @@ def sends(failed: int, tried: int, *, last_at: datetime = NOW, last_sent_at: dat
     )
 
 
+LIMIT = LimitUse(
+    limit="60 an hour for Bri in Slack",
+    used=48,
+    most=60,
+    excess="wait",
+    began_at=NOW - 40 * MINUTE,
+    since=NOW,
+    resets_at=NOW + 20 * MINUTE,
+)
 SICK: Mapping[str, Mapping[str, Any]] = {
     "ended_by_provider": {"status": ConnectionStatus.DISCONNECTED, "status_reason": "The app was uninstalled"},
     "needs_reauth": {"status": ConnectionStatus.NEEDS_REAUTH, "cause": CauseClass.AUTHORISATION},
@@ -79,6 +98,9 @@ SICK: Mapping[str, Mapping[str, Any]] = {
     "silence": {"last_event_at": NOW - 3 * DAY, "events_per_day": (40, 40, 40)},
     "no_number": {"numbers": 2},
     "watch_expires": {"watch_expires_at": NOW + HOUR},
+    "watch_refused": {"calendar": CalendarTrouble(failed_subscriptions=3, subscribe_words="Use https")},
+    "sync_failing": {"calendar": CalendarTrouble(failed_syncs=3, sync_words="No such calendar.")},
+    "limit_used": {"limits": (LIMIT,)},
     "paused": {"status": ConnectionStatus.PAUSED},
 }
 """For each rule, the least that it sees."""
@@ -371,6 +393,32 @@ def test_no_number() -> None:
     assert seen(numbers=0) == ("no_number", "error")
     assert seen(numbers=2, assigned_numbers=1) == ("", "")
     assert seen(numbers=None) == ("", "")
+
+
+def test_a_limit_warns_at_four_fifths_and_is_an_error_when_used_up() -> None:
+    assert seen(limits=(LIMIT,)) == ("limit_used", "warning")
+    full = found(limits=(LIMIT, replace(LIMIT, used=60, excess="drop", resets_at=NOW + MINUTE)))
+    assert full and full.worsens_at is None
+    assert full.severity is Severity.ERROR, "what is used up comes before what is nearly so"
+    assert full.what == "The limit is used up until 20 November 2026, 10:01 UTC: 60 an hour for Bri in Slack."
+    assert full.stops == "What is over it is not sent until then."
+    assert full.act is Act.CHANGE_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("since", "now", "expected"),
+    [
+        (NOW, NOW, NOW + 10 * MINUTE),
+        (NOW, NOW + 10 * MINUTE, NOW + 20 * MINUTE),
+        (NOW + 10 * MINUTE, NOW + 10 * MINUTE, NOW + 20 * MINUTE),
+    ],
+    ids=["four fifths in 40 minutes, the rest in 10", "slower than it was", "not before it begins anew"],
+)
+def test_a_limit_is_used_up_at_the_rate_so_far_or_begins_anew(
+    since: datetime, now: datetime, expected: datetime
+) -> None:
+    finding = found(now=now, limits=(replace(LIMIT, since=since),))
+    assert finding and finding.worsens_at == expected
 
 
 def test_paused_is_a_note() -> None:

@@ -386,6 +386,14 @@ def test_an_answer_over_the_cap_is_refused(script: Script) -> None:
     assert caught.value.code == "answer_too_large"
 
 
+def test_a_call_may_have_its_own_cap() -> None:
+    client = OutboundClient(allow_loopback=True, max_bytes=1000)
+    with listening(answering(http_answer(b"x" * 2000), http_answer(b"x" * 20))) as listener:
+        assert len(client.request("GET", listener.url(), max_bytes=2000).body) == 2000
+        with pytest.raises(Refused):
+            client.request("GET", listener.url(), max_bytes=10)
+
+
 def test_an_answer_as_large_as_the_cap_is_read() -> None:
     client = OutboundClient(allow_loopback=True, max_bytes=1000)
     zipped = gzip.compress(b"a" * 500) + gzip.compress(b"b" * 500)
@@ -524,6 +532,7 @@ def test_a_connection_the_server_has_closed_is_not_used_again(client: OutboundCl
     def once(peer: Peer) -> None:
         peer.read_request()
         peer.send(http_answer(b"one"))
+        peer.finish()
         closed.set()
 
     with listening(once) as listener:

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from app.desk.view import form_again, form_for
-from app.pages.integrations.view import Card, build_cards, needs_of
+from app.pages.integrations.card import Card
+from app.pages.integrations.view import build_cards, needs_of
 from services.connections import (
     CheckView,
     ConnectionView,
@@ -32,6 +33,7 @@ SLACK = ProviderCardView(
     slug="slack",
     name="Slack",
     category="messaging",
+    is_core=True,
     summary="The agent answers.",
     capabilities=("messaging",),
     tier="silver",
@@ -42,10 +44,14 @@ SLACK = ProviderCardView(
     has_operator_app=True,
     setup_guide="",
     disconnect_effects=("The agent no longer reads there.",),
+    answers=(("direct messages", "answered"),),
     connection_count=0,
     missing="",
 )
+GOOGLE = replace(SLACK, slug="google_calendar", name="Google Calendar", category="calendar", schemes=(OAUTH,))
+RESEND = replace(SLACK, slug="resend", name="Resend", category="email", account_noun="domain", schemes=(KEYS,))
 TWILIO = replace(SLACK, slug="twilio", name="Twilio", category="phone", account_noun="account", schemes=(KEYS,))
+ALL = (SLACK, TWILIO, RESEND, GOOGLE)
 CONNECTED = ConnectionView(
     id=UUID(int=9),
     provider="slack",
@@ -86,7 +92,7 @@ NUMBER = PhoneNumberView(id=UUID(int=5), number="+14155550100", label="", agent_
 PHONE = replace(CONNECTED, provider="twilio", provider_name="Twilio", category="phone", numbers=(NUMBER,), settings={})
 
 
-def cards(*connections: ConnectionView, providers: tuple[ProviderCardView, ...] = (SLACK, TWILIO)) -> list[Card]:
+def cards(*connections: ConnectionView, providers: tuple[ProviderCardView, ...] = ALL) -> list[Card]:
     """The cards for the agent."""
     return list(build_cards(agent_id=AGENT, agent_name="Bri", providers=providers, connections=connections))
 
@@ -95,10 +101,11 @@ def test_four_cards_in_the_order_of_the_specification() -> None:
     assert [card.title for card in cards()] == ["Slack", "Google Calendar", "E-mail", "SMS"]
 
 
-def test_what_the_server_lacks_is_said_in_words_without_a_button() -> None:
-    calendar = cards()[1]
-    assert "no Google Calendar provider yet" in calendar.empty[0]
-    assert (calendar.ways, calendar.chip) == ((), "Not available")
+def test_other_services_show_once_they_are_connected() -> None:
+    telegram = replace(SLACK, slug="telegram", name="Telegram", is_core=False)
+    assert "Telegram" not in [card.title for card in cards(providers=(*ALL, telegram))]
+    connected = replace(CONNECTED, provider="telegram", provider_name="Telegram")
+    assert "Telegram" in [card.title for card in cards(connected, providers=(*ALL, telegram))]
 
 
 def test_recommended_way_is_the_only_filled_button() -> None:

@@ -30,7 +30,8 @@ def test_handlers_that_change_something_need_more_than_viewing() -> None:
     may_view = {name.rsplit(".", 1)[1] for name in _ours() if declared_permission(name) in views}
     assert may_view == {
         "load", "on_live", "search", "choose_agent", "close", "close_form", "keep", "dismiss_banner", "show_more",
-        "open_history", "show_only",
+        "open_history", "show_only", "open_channels", "open_sender", "choose_end", "open_meeting",
+        "refresh",
     }  # fmt: skip
 
 

@@ -4,9 +4,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.pages.keys.view import NO_ROTATION, dry_run, kek_words, key_of, rotation_of
+from app.pages.keys.view import (
+    NO_ROTATION,
+    alarm_words,
+    dry_run,
+    kek_words,
+    key_of,
+    openings_words,
+    rotation_of,
+)
 from models import DataKeyState, RotationState
-from services.vault import KeyStatusView, KeyView, ProcessView, RotationView
+from services.vault import KeyStatusView, KeyView, OpeningsView, ProcessView, RotationView
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = KeyView(
@@ -75,3 +83,11 @@ def test_tenant_is_not_told_where_on_the_server_keys_and_processes_are() -> None
     assert kek_words(replace(STATUS, kek_ids=("k2", "k1"))) == "k2, and 1 older one"
     waiting = rotation_of(replace(ROTATION, waiting_for=("worker (pid 9 on host): has not seen the new key",)))
     assert waiting.waiting_for == ("worker: has not seen the new key",)
+
+
+def test_openings_are_shown_beside_the_usual_and_alarm_when_far_above() -> None:
+    calm = OpeningsView(within_an_hour=9, usual=12)
+    assert (openings_words(calm), alarm_words(calm)) == ("9 within an hour (usual: 12)", "")
+    storm = OpeningsView(within_an_hour=400, usual=12, is_unusual=True)
+    assert alarm_words(storm).startswith("400 secrets were opened within an hour; usual are 12.")
+    assert openings_words(OpeningsView(is_known=False)) == "not known at the moment"

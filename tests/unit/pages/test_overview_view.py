@@ -18,10 +18,12 @@ def overview(*statuses: FilterOption) -> OverviewView:
 
 
 def test_health_in_one_sentence() -> None:
-    assert summary_words(WELL) == "2 of 2 connections well."
+    assert summary_words(WELL) == "2 connections, all working."
+    assert summary_words(replace(WELL, connections=1, healthy=1)) == "1 connection, working."
     assert summary_words(replace(WELL, healthy=0, errors=1, warnings=1)) == (
-        "0 of 2 connections well, 1 broken, 1 about to break."
+        "2 connections: none working, 1 broken, 1 about to break."
     )
+    assert summary_words(replace(WELL, connections=1, healthy=0, paused=1)) == "1 connection: none working, 1 paused."
     assert summary_words(replace(WELL, connections=0)) == "Nothing is connected yet."
 
 

@@ -73,7 +73,7 @@ def test_bootstrap_works_on_a_stopped_installation() -> None:
         assert '"api_key"' in result.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "web", "worker", "scheduler", "sandbox", "migrate", "bootstrap"])
+@pytest.mark.parametrize("command", ["run", "web", "worker", "scheduler", "sandbox", "migrate", "bootstrap", "doctor"])
 def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     result = patchbay(command, "--help", data_dir=tmp_path)
     assert result.returncode == 0

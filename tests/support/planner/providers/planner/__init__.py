@@ -1,0 +1,1 @@
+"""Calendars in memory as a provider."""
