@@ -1,8 +1,9 @@
 """Queries on the outbox and on opt-outs."""
 
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, exists, or_
+from sqlalchemy import ColumnElement, delete, exists, or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
@@ -15,31 +16,42 @@ from services.limits import WAITS_FOR_LIMIT
 UNSENT = (MessageState.QUEUED, MessageState.SENDING)
 
 
+def list_sendable(work: UnitOfWork, *, except_for: Collection[UUID], limit: int) -> Sequence[UUID]:
+    """Return messages that may leave by :func:`lock_sendable`, the earliest first."""
+    return work.session.exec(
+        select(Message.id)
+        .where(col(Message.id).not_in(except_for), *_may_leave(work))
+        .order_by(col(Message.id))
+        .limit(limit)
+    ).all()
+
+
 def lock_sendable(work: UnitOfWork, message_id: UUID) -> Message | None:
     """Return a message, locked, if it is due, nobody sends it, and nothing before it in its conversation is unsent.
 
     What a person wrote does not stay behind an agent's message that waits for the agent's limit.
     """
-    earlier = aliased(Message)
     return work.session.exec(
-        select(Message)
-        .where(
-            col(Message.tenant_id) == work.tenant_id,
-            col(Message.id) == message_id,
-            col(Message.direction) == Direction.OUTBOUND,
-            col(Message.state).in_(UNSENT),
-            is_due(Message),
-            is_free(Message),
-            ~exists().where(
-                col(earlier.tenant_id) == col(Message.tenant_id),
-                col(earlier.conversation_id) == col(Message.conversation_id),
-                col(earlier.id) < col(Message.id),
-                col(earlier.state).in_(UNSENT),
-                or_(col(Message.author) != Author.USER, col(earlier.error_code) != WAITS_FOR_LIMIT),
-            ),
-        )
-        .with_for_update()
+        select(Message).where(col(Message.id) == message_id, *_may_leave(work)).with_for_update()
     ).first()
+
+
+def _may_leave(work: UnitOfWork) -> Sequence[ColumnElement[bool]]:
+    earlier = aliased(Message)
+    return (
+        col(Message.tenant_id) == work.tenant_id,
+        col(Message.direction) == Direction.OUTBOUND,
+        col(Message.state).in_(UNSENT),
+        is_due(Message),
+        is_free(Message),
+        ~exists().where(
+            col(earlier.tenant_id) == col(Message.tenant_id),
+            col(earlier.conversation_id) == col(Message.conversation_id),
+            col(earlier.id) < col(Message.id),
+            col(earlier.state).in_(UNSENT),
+            or_(col(Message.author) != Author.USER, col(earlier.error_code) != WAITS_FOR_LIMIT),
+        ),
+    )
 
 
 def lock_held(work: UnitOfWork, message_id: UUID, lease_token: UUID) -> Message | None:

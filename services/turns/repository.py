@@ -1,10 +1,10 @@
 """Queries on turns."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlmodel import Session, col, select
 
 from models import (
@@ -39,6 +39,29 @@ def lock_free_conversation(work: UnitOfWork, conversation_id: UUID) -> Conversat
         )
         .with_for_update()
     ).first()
+
+
+def list_due_conversations(work: UnitOfWork, *, except_for: Collection[UUID], limit: int) -> Sequence[UUID]:
+    """Return conversations that nobody holds and whose earliest open turn is due, the earliest message first."""
+    first = (
+        select(Turn.conversation_id, Turn.message_id, is_due(Turn).label("is_due"))
+        .where(col(Turn.tenant_id) == work.tenant_id, col(Turn.state).in_(OPEN))
+        .ext(distinct_on(col(Turn.conversation_id)))
+        .order_by(col(Turn.conversation_id), col(Turn.message_id))
+        .subquery()
+    )
+    return work.session.exec(
+        select(Conversation.id)
+        .join(first, first.c.conversation_id == col(Conversation.id))
+        .where(
+            col(Conversation.tenant_id) == work.tenant_id,
+            col(Conversation.id).not_in(except_for),
+            is_free(Conversation),
+            first.c.is_due,
+        )
+        .order_by(first.c.message_id)
+        .limit(limit)
+    ).all()
 
 
 def find_first_open_turn(work: UnitOfWork, conversation_id: UUID) -> Turn | None:

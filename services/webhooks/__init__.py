@@ -1,6 +1,7 @@
 """The inbox: requests in, deliveries stored, processed, swept, listed, replayed and, after their time, pruned."""
 
 from services.webhooks.bodies import reveal_body
+from services.webhooks.draining import drain_deliveries
 from services.webhooks.filters import STATES, UNSENT, DeliveryFilter
 from services.webhooks.processing import process_delivery
 from services.webhooks.pruning import prune_deliveries
@@ -26,6 +27,7 @@ __all__ = [
     "DeliveryView",
     "RefusedView",
     "ReplayView",
+    "drain_deliveries",
     "get_delivery",
     "list_deliveries",
     "list_groups",

@@ -1,5 +1,6 @@
 """Queries on deliveries."""
 
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -9,6 +10,22 @@ from services.kernel.db import UnitOfWork
 from services.kernel.leases import is_due, is_free
 
 OPEN = (DeliveryState.RECEIVED, DeliveryState.PROCESSING, DeliveryState.FAILED)
+
+
+def list_processable(work: UnitOfWork, *, except_for: Collection[UUID], limit: int) -> Sequence[UUID]:
+    """Return deliveries that are due and that nobody works on, the earliest first."""
+    return work.session.exec(
+        select(WebhookDelivery.id)
+        .where(
+            col(WebhookDelivery.tenant_id) == work.tenant_id,
+            col(WebhookDelivery.id).not_in(except_for),
+            col(WebhookDelivery.state).in_(OPEN),
+            is_due(WebhookDelivery),
+            is_free(WebhookDelivery),
+        )
+        .order_by(col(WebhookDelivery.id))
+        .limit(limit)
+    ).all()
 
 
 def lock_processable(work: UnitOfWork, delivery_id: UUID) -> WebhookDelivery | None:

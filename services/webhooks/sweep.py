@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import Select
 
-from models import Calendar, Connection, Conversation, Direction, Ending, Message, Turn, WebhookDelivery
+from models import Calendar, Connection, Conversation, Direction, Ending, Message, Tenant, Turn, WebhookDelivery
 from services.actions.repository import list_due as list_due_runs
 from services.channels.repository import list_due_listings
 from services.connections import RENEWED, WORKING
@@ -24,6 +25,7 @@ from services.webhooks import pruning
 from services.webhooks.repository import OPEN as OPEN_DELIVERIES
 
 BATCH = 1000
+"""Most rows of one kind that are woken at once; of what is drained, tenants are woken."""
 
 
 def run(kernel: Kernel) -> int:
@@ -37,43 +39,50 @@ def run(kernel: Kernel) -> int:
 
 
 def _due_deliveries(session: Session) -> Sequence[tuple[UUID, UUID]]:
-    return session.exec(
-        select(WebhookDelivery.tenant_id, WebhookDelivery.id)
-        .where(col(WebhookDelivery.state).in_(OPEN_DELIVERIES), is_due(WebhookDelivery), is_free(WebhookDelivery))
-        .order_by(col(WebhookDelivery.next_attempt_at))
-        .limit(BATCH)
-    ).all()
+    return _tenants_with(
+        session,
+        exists().where(
+            col(WebhookDelivery.tenant_id) == col(Tenant.id),
+            col(WebhookDelivery.state).in_(OPEN_DELIVERIES),
+            is_due(WebhookDelivery),
+            is_free(WebhookDelivery),
+        ),
+    )
 
 
 def _due_turns(session: Session) -> Sequence[tuple[UUID, UUID]]:
-    return session.exec(
-        select(Turn.tenant_id, Turn.conversation_id)
-        .join(
-            Conversation,
-            (col(Conversation.tenant_id) == col(Turn.tenant_id)) & (col(Conversation.id) == col(Turn.conversation_id)),
-        )
-        .where(
+    is_behind = (col(Conversation.tenant_id) == col(Turn.tenant_id)) & (
+        col(Conversation.id) == col(Turn.conversation_id)
+    )
+    due = select(Turn.id).join(Conversation, is_behind)
+    return _tenants_with(
+        session,
+        due.where(
+            col(Turn.tenant_id) == col(Tenant.id),
             col(Turn.state).in_(OPEN_TURNS),
             is_due(Turn),
             is_free(Conversation),
-        )
-        .order_by(col(Turn.next_attempt_at))
-        .limit(BATCH)
-    ).all()
+        ).exists(),
+    )
 
 
 def _due_messages(session: Session) -> Sequence[tuple[UUID, UUID]]:
-    return session.exec(
-        select(Message.tenant_id, Message.id)
-        .where(
+    return _tenants_with(
+        session,
+        exists().where(
+            col(Message.tenant_id) == col(Tenant.id),
             col(Message.direction) == Direction.OUTBOUND,
             col(Message.state).in_(UNSENT),
             is_due(Message),
             is_free(Message),
-        )
-        .order_by(col(Message.next_attempt_at))
-        .limit(BATCH)
-    ).all()
+        ),
+    )
+
+
+def _tenants_with(session: Session, work: ColumnElement[bool]) -> Sequence[tuple[UUID, UUID]]:
+    """Return the tenants that have such work, as ids of rows: a drained job asks for no row."""
+    found = session.exec(select(Tenant.id).where(work)).all()
+    return [(tenant_id, tenant_id) for tenant_id in found]
 
 
 def _due_refreshes(session: Session) -> Sequence[tuple[UUID, UUID]]:

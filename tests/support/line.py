@@ -22,6 +22,7 @@ from services.connections import (
 )
 from services.kernel.db import Wake
 from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.queue import DRAINED
 from services.kernel.settings import Settings
 from services.tenants import Actor, authenticate_api_key, bootstrap
 from services.webhooks.sweep import run as sweep
@@ -42,12 +43,20 @@ class OnDemandQueue:
         self.wakes: deque[Wake] = deque()
 
     def wake(self, wakes: Sequence[Wake]) -> None:
-        """Remember wake-ups."""
-        self.wakes.extend(wakes)
+        """Remember wake-ups; those of one tenant for a drained job are one, as in Redis."""
+        for wake in wakes:
+            if wake.job not in DRAINED or not self._waits(wake):
+                self.wakes.append(wake)
 
     def wake_again(self, wakes: Sequence[Wake]) -> None:
         """Remember wake-ups that do not wait already."""
-        self.wakes.extend(wake for wake in wakes if wake not in self.wakes)
+        self.wake([wake for wake in wakes if wake not in self.wakes])
+
+    def begin(self, wake: Wake) -> None:
+        """Do nothing: what a test has taken from the queue waits no longer."""
+
+    def _waits(self, wake: Wake) -> bool:
+        return any((other.job, other.tenant_id) == (wake.job, wake.tenant_id) for other in list(self.wakes))
 
 
 def run_job(kernel: Kernel, wake: Wake) -> None:

@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from services.webhooks import process_delivery
+from services.kernel.db import Wake
+from services.webhooks import drain_deliveries
 from workers.jobs.process import get_kernel
 
 
 def run(tenant_id: str, row_id: str) -> None:
-    """Give a stored delivery its effects. Doing it twice does no harm."""
-    process_delivery(get_kernel(), tenant_id=UUID(tenant_id), delivery_id=UUID(row_id))
+    """Give the tenant's stored deliveries their effects. Doing it twice does no harm."""
+    drain_deliveries(get_kernel(), Wake("process_delivery", UUID(tenant_id), UUID(row_id)))

@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from services.turns import run_turns
+from services.kernel.db import Wake
+from services.turns import drain_turns
 from workers.jobs.process import get_kernel
 
 
 def run(tenant_id: str, row_id: str) -> None:
-    """Answer what is due in a conversation. Doing it twice does no harm."""
-    run_turns(get_kernel(), tenant_id=UUID(tenant_id), conversation_id=UUID(row_id))
+    """Answer what is due in the tenant's conversations. Doing it twice does no harm."""
+    drain_turns(get_kernel(), Wake("run_turn", UUID(tenant_id), UUID(row_id)))

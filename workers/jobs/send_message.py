@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from services.sending import send_message
+from services.kernel.db import Wake
+from services.sending import drain_messages
 from workers.jobs.process import get_kernel
 
 
 def run(tenant_id: str, row_id: str) -> None:
-    """Send a message from the outbox. Doing it twice does no harm."""
-    send_message(get_kernel(), tenant_id=UUID(tenant_id), message_id=UUID(row_id))
+    """Send what the tenant has in its outbox. Doing it twice does no harm."""
+    drain_messages(get_kernel(), Wake("send_message", UUID(tenant_id), UUID(row_id)))
