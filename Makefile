@@ -33,7 +33,7 @@ test: $(VENV)/installed-dev
 	@echo "== types";    PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --warnings
 	@echo "== imports";  $(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@echo "== browser";  $(BIN)/python -m tests.support.chromium
-	@echo "== tests";    $(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@echo "== tests";    $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.rotation $(BENCH_ARGS)

@@ -8,13 +8,25 @@ from typing import cast
 
 import pytest
 from redis import Redis
+from xdist.remote import Producer
 
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
 from tests.support.clock import FakeClock
 from tests.support.databases import copied_database, create_template, url_of
+from tests.support.order import SharedScheduling, put_in_order
 from tests.support.product import Product, running_product
 from workers.runtime.embedded import EmbeddedUrls, embedded_servers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    put_in_order(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedScheduling:
+    """Let tests share a running product."""
+    return SharedScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +43,10 @@ def servers() -> Generator[EmbeddedUrls]:
 @pytest.fixture(scope="session")
 def product() -> Generator[Product]:
     """The whole product with its processes, started once for all tests that look at it from the outside."""
-    with TemporaryDirectory(prefix="patchbay-tests-") as folder, running_product(Path(folder)) as running:
-        yield running
+    with TemporaryDirectory(prefix="patchbay-tests-") as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL's user must be able to enter
+        with running_product(Path(folder) / "data") as running:
+            yield running
 
 
 @pytest.fixture
