@@ -12,13 +12,14 @@ BEGAN := $(shell date +%s)
 export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test bench fmt lock clean help
+.PHONY: run test fuzz bench fmt lock clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run    start Patchbay here (Ctrl-C stops it)"
 	@echo "make test   check everything"
+	@echo "make fuzz   send each provider's door 100,000 broken requests"
 	@echo "make bench  measure; see benchmarks/"
 	@echo "make fmt    format the code and mend what can be mended"
 	@echo "make lock   resolve the dependencies anew into the lock files"
@@ -34,6 +35,9 @@ test: $(VENV)/installed-dev
 	@echo "== imports";  $(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@echo "== browser";  $(BIN)/python -m tests.support.chromium
 	@echo "== tests";    $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+fuzz: $(VENV)/installed-dev
+	@FUZZ_BODIES="$${FUZZ_BODIES-100000}" $(BIN)/pytest -q -s tests/conformance/test_fuzz.py $(PYTEST_ARGS)
 
 bench: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.rotation $(BENCH_ARGS)
