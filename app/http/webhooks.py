@@ -6,27 +6,29 @@ A 2xx leaves only after the delivery is committed. Requests that arrive together
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from typing import Any
 
 import anyio.to_thread
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.http import door_metrics
+from app.http.group_commit import GroupCommit
 from services.kernel.errors import InvalidInput, NotFound, Unauthenticated
 from services.kernel.kernel import Kernel
 from services.kernel.tenancy import TenantViolation
 from services.operations import SELF_TEST_PATH, answer_self_test
 from services.provider_kit.contract import Answer, WebhookRequest
 from services.provider_kit.registry import slug_of
-from services.webhooks.ingest import Address, Ingest, NewDelivery, WrongContentType
+from services.webhooks.ingest import Address, Ingest, WrongContentType
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "/api/ai-agents/webhooks/"
-LARGEST_BATCH = 200
 READ_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
+"""How long a sender waits at most should the database hang; if it is stored later, its repeat is recognised."""
 FLUSH_SECONDS = 1.0
 
 Scope = MutableMapping[str, Any]
@@ -43,56 +45,6 @@ class _Rejected(Exception):
         self.answer = Answer(status=status, content_type="text/plain; charset=utf-8", body=message.encode())
 
 
-class GroupCommit:
-    """Collects verified deliveries and stores all that wait in one transaction."""
-
-    def __init__(self, store: Callable[[Sequence[NewDelivery]], None]) -> None:
-        self._store = store
-        self._waiting: list[tuple[tuple[NewDelivery, ...], asyncio.Future[None]]] = []
-        self._writer: asyncio.Task[None] | None = None
-
-    async def add(self, deliveries: tuple[NewDelivery, ...]) -> None:
-        """Return when the deliveries are durable; raises what kept them from it."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((deliveries, done))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
-        await done
-
-    async def _write(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
-            try:
-                await anyio.to_thread.run_sync(self._store, [item for items, _ in group for item in items])
-            except IntegrityError:
-                await self._write_one_by_one(group)
-            except Exception as error:
-                for _, done in group:
-                    _settle(done, error)
-            else:
-                for _, done in group:
-                    _settle(done, None)
-
-    async def _write_one_by_one(self, group: list[tuple[tuple[NewDelivery, ...], asyncio.Future[None]]]) -> None:
-        """One delivery's connection may just have been deleted: that must not cost the others."""
-        for items, done in group:
-            try:
-                await anyio.to_thread.run_sync(self._store, items)
-            except Exception as error:
-                _settle(done, error)
-            else:
-                _settle(done, None)
-
-
-def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
-    if done.cancelled():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
-
-
 class WebhookApp:
     """The ASGI application behind :data:`PREFIX`.
 
@@ -103,8 +55,13 @@ class WebhookApp:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._ingest = Ingest(kernel)
-        self._commits = GroupCommit(self._ingest.store)
+        self._commits = GroupCommit(self._ingest.store, kernel.queue.wake)
         self._flusher: asyncio.Task[None] | None = None
+
+    @property
+    def is_waking(self) -> bool:
+        """Whether wake-ups for what was acknowledged are still under way."""
+        return self._commits.is_waking
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -135,9 +92,10 @@ class WebhookApp:
         body = await self._read(receive)
         request = _request(self._kernel.settings.public_url, scope, address, body)
         try:
-            verified = await anyio.to_thread.run_sync(self._ingest.verify, address, request)
-            if verified.deliveries:
-                await self._commits.add(verified.deliveries)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                verified = await anyio.to_thread.run_sync(self._ingest.verify, address, request, abandon_on_cancel=True)
+                if verified.deliveries:
+                    await self._commits.add(verified.deliveries)
         except WrongContentType as error:
             raise _Rejected(415, error.message, reason="content_type") from error
         except NotFound as error:
@@ -150,7 +108,7 @@ class WebhookApp:
             raise _Rejected(400, error.message, reason=error.code) from error
         except TenantViolation:
             raise
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, TimeoutError) as error:
             logger.warning("webhooks.delivery.not_stored: %s", type(error).__name__)
             raise _Rejected(503, "Not stored; send it again.", reason="not_stored") from error
         return verified.answer

@@ -28,6 +28,14 @@ TENANT_TABLES = frozenset(
 
 GLOBAL_TABLES = frozenset(models.metadata.tables) - TENANT_TABLES | {"alembic_version"}
 
+_UNSCOPED_IMPATIENT = text(
+    "SELECT set_config('patchbay.unscoped', :reason, true), set_config('lock_timeout', :patience, true)"
+)
+"""In one round trip: it stands in front of every batch of webhooks."""
+
+_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+"""What we promise after a commit must survive a power cut, whatever the server does for others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wake:
@@ -100,10 +108,19 @@ class Database:
             session.commit()
 
     @contextmanager
-    def unscoped_transaction(self, reason: str) -> Generator[Session]:
-        """Open a transaction across tenants; every use is listed in ``docs/unscoped.md``."""
+    def unscoped_transaction(self, reason: str, *, patience_seconds: float | None = None) -> Generator[Session]:
+        """Open a transaction across tenants; every use is listed in ``docs/unscoped.md``.
+
+        Args:
+            reason: as listed there.
+            patience_seconds: how long a statement waits for locks of others, if not as long as usual.
+        """
         with unscoped(reason), Session(self.engine, expire_on_commit=False) as session:
-            set_local(session, "patchbay.unscoped", reason)
+            if patience_seconds is None:
+                set_local(session, "patchbay.unscoped", reason)
+            else:
+                patience = str(round(patience_seconds * 1000))
+                session.connection().execute(_UNSCOPED_IMPATIENT, {"reason": reason, "patience": patience})
             yield session
             session.commit()
 
@@ -133,6 +150,11 @@ def is_outage(error: BaseException) -> TypeGuard[OperationalError]:
     return error.orig.sqlstate is None or error.orig.sqlstate[:2] in {"08", "57"}
 
 
+def is_lock_wait(error: BaseException | None) -> bool:
+    """Return whether a statement gave up waiting for a lock that somebody else holds."""
+    return isinstance(error, OperationalError) and isinstance(error.orig, psycopg.errors.LockNotAvailable)
+
+
 def _create_engine(url: str, *, pool_size: int) -> Engine:
     engine = create_engine(
         url,
@@ -153,6 +175,7 @@ def _become_product_role(connection: Any, _record: Any) -> None:
         cursor.execute(f"SET ROLE {PRODUCT_ROLE}")
         cursor.execute("SET lock_timeout = '10s'")
         cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+        cursor.execute(_DURABLE)
     connection.commit()
 
 

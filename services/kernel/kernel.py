@@ -46,9 +46,14 @@ class Kernel:
         self._after_commit(work)
 
     @contextmanager
-    def unscoped_session(self, reason: str) -> Generator[Session]:
-        """Open a transaction across tenants; every use is listed in ``docs/unscoped.md``."""
-        with self.database.unscoped_transaction(reason) as session:
+    def unscoped_session(self, reason: str, *, patience_seconds: float | None = None) -> Generator[Session]:
+        """Open a transaction across tenants; every use is listed in ``docs/unscoped.md``.
+
+        Args:
+            reason: as listed there.
+            patience_seconds: how long a statement waits for locks of others, if not as long as usual.
+        """
+        with self.database.unscoped_transaction(reason, patience_seconds=patience_seconds) as session:
             yield session
 
     def close(self) -> None:

@@ -10,11 +10,14 @@ from sqlmodel import col, select
 
 from models import Connection, WebhookEndpoint
 from services.connections import RECEIVING, find_connections_for_account, webhook_secrets
+from services.kernel.db import set_local
 from services.kernel.kernel import Kernel
 from services.kernel.secret import Secret
 
 CACHE_SECONDS = 2.0
 CACHE_SIZE = 4096
+_PATIENCE_SECONDS = 1.0
+"""For locks of others: a provider that waits had better be told soon to come again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ class EndpointDirectory:
         return found
 
     def _find_by_token(self, provider: str, token: str) -> tuple[Endpoint, ...]:
-        with self._kernel.unscoped_session("webhooks.find_endpoint") as session:
+        with self._kernel.unscoped_session("webhooks.find_endpoint", patience_seconds=_PATIENCE_SECONDS) as session:
             row = session.exec(
                 select(WebhookEndpoint).where(
                     col(WebhookEndpoint.token) == token, col(WebhookEndpoint.provider) == provider
@@ -77,6 +80,7 @@ class EndpointDirectory:
         endpoints: list[Endpoint] = []
         for tenant_id, connection_id in keys:
             with self._kernel.unit_of_work(tenant_id) as work:
+                set_local(work.session, "lock_timeout", str(round(_PATIENCE_SECONDS * 1000)))
                 connection = work.session.exec(
                     select(Connection).where(
                         col(Connection.tenant_id) == tenant_id,

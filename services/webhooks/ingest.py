@@ -24,6 +24,9 @@ from services.webhooks.refusals import RefusalCounter
 _KEPT_HEADERS = re.compile(r"content-type|user-agent|[a-z0-9-]*(retry|timestamp|delivery|idempotency)[a-z0-9-]*")
 _SECRET_HEADERS = re.compile(r"signature|authorization|cookie|secret|api-key")
 
+STORE_PATIENCE_SECONDS = 1.0
+"""Providers want an answer within three seconds; what is not stored by then, they had better send again."""
+
 
 class WrongContentType(InvalidInput):
     """The provider never sends this type of body."""
@@ -110,26 +113,30 @@ class Ingest:
                 return self._answer_for_operator(address, request, module)
         return self._verify_for(endpoints, address, request, module)
 
-    def store(self, deliveries: Sequence[NewDelivery]) -> None:
-        """Store deliveries in one transaction, then wake workers. What the provider sent before is counted once more.
+    def store(self, deliveries: Sequence[NewDelivery]) -> list[Wake]:
+        """Store deliveries in one transaction; what the provider sent before is counted once more.
 
-        When this returns, the rows are durable.
+        When this returns, the rows are durable: tell the sender, then wake the workers.
+
+        Returns:
+            Whom to wake.
+
+        Raises:
+            SQLAlchemyError: nothing was stored. Whoever holds a lock is waited for no longer than a second.
         """
         distinct = {(item.connection_id, item.dedupe_key): item for item in reversed(deliveries)}
         copies = Counter((item.connection_id, item.dedupe_key) for item in deliveries)
         rows = [self._row(item, duplicates=copies[key] - 1) for key, item in distinct.items()]
         statement = insert(WebhookDelivery).values(rows)
         again = col(WebhookDelivery.duplicates) + statement.excluded.duplicates + 1
-        with self._kernel.unscoped_session("webhooks.store") as session:
+        with self._kernel.unscoped_session("webhooks.store", patience_seconds=STORE_PATIENCE_SECONDS) as session:
             stored = session.exec(
                 statement.on_conflict_do_update(
                     index_elements=["tenant_id", "connection_id", "dedupe_key"], set_={"duplicates": again}
                 ).returning(col(WebhookDelivery.id), col(WebhookDelivery.tenant_id))
             ).all()
         ours = {item.id for item in distinct.values()}
-        self._kernel.queue.wake(
-            [Wake("process_delivery", tenant_id, row_id) for row_id, tenant_id in stored if row_id in ours]
-        )
+        return [Wake("process_delivery", tenant_id, row_id) for row_id, tenant_id in stored if row_id in ours]
 
     def _verify_for(
         self, endpoints: Sequence[Endpoint], address: Address, request: WebhookRequest, module: WebhooksModule

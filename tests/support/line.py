@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from app.edge import AsgiApp
-from app.http.webhooks import create_webhook_app
+from app.http.webhooks import WebhookApp, create_webhook_app
 from services.agents import AgentForm, AgentView, PlaybookDraft, create_agent, save_playbook
 from services.connections import (
     ConnectionView,
@@ -26,6 +26,7 @@ from services.kernel.queue import DRAINED
 from services.kernel.settings import Settings
 from services.tenants import Actor, authenticate_api_key, bootstrap
 from services.webhooks.sweep import run as sweep
+from tests.support.product import eventually
 from tests.support.sandbox import SandboxClient, running_sandbox
 from workers.jobs.process import use_kernel
 
@@ -93,9 +94,12 @@ class Line:
     queue: OnDemandQueue
     sandbox: SandboxClient
     address: str
+    door: WebhookApp | None = None
 
     def work(self, *, with_sweep: bool = False) -> int:
         """Do all work that was woken (and what the sweeper finds); return how many jobs ran."""
+        if self.door:  # it wakes after it has answered
+            eventually(lambda: not (self.door and self.door.is_waking), what="workers are woken")
         if with_sweep:
             sweep(self.kernel)
         return work_off(self.kernel, self.queue)
@@ -173,8 +177,9 @@ def running_line(settings: Settings, data_dir: Path) -> Generator[Line]:
         queue = OnDemandQueue()
         kernel = replace(built, queue=queue)
         try:
-            with served(create_webhook_app(kernel), listener):
-                yield Line(kernel, queue, sandbox, address)
+            door = create_webhook_app(kernel)
+            with served(door, listener):
+                yield Line(kernel, queue, sandbox, address, door)
         finally:
             built.close()
 
