@@ -55,7 +55,7 @@ class WebhookApp:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._ingest = Ingest(kernel)
-        self._commits = GroupCommit(self._ingest.store, kernel.queue.wake)
+        self._commits = GroupCommit(self._ingest.store, self._ingest.announce)
         self._flusher: asyncio.Task[None] | None = None
 
     @property

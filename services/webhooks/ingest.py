@@ -12,11 +12,12 @@ from sqlmodel import col
 
 from models import DeliveryState, WebhookDelivery
 from services.connections import find_operator_app, operator_secrets
-from services.kernel.db import Wake
+from services.kernel.db import Notice, Wake
 from services.kernel.errors import InvalidInput, NotFound, Unauthenticated
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.provider_kit.contract import Answer, WebhookKind, WebhookRequest, WebhooksModule
+from services.provider_kit.payloads import storable_text
 from services.provider_kit.registry import get_manifest, webhooks
 from services.webhooks.endpoints import Endpoint, EndpointDirectory
 from services.webhooks.refusals import RefusalCounter
@@ -138,6 +139,12 @@ class Ingest:
         ours = {item.id for item in distinct.values()}
         return [Wake("process_delivery", tenant_id, row_id) for row_id, tenant_id in stored if row_id in ours]
 
+    def announce(self, wakes: Sequence[Wake]) -> None:
+        """Wake workers for what was stored, then tell open pages, once for each tenant. Never raises."""
+        self._kernel.queue.wake(wakes)
+        last = {wake.tenant_id: wake.row_id for wake in wakes}
+        self._kernel.live.publish([Notice(tenant_id, "delivery", row_id) for tenant_id, row_id in last.items()])
+
     def _verify_for(
         self, endpoints: Sequence[Endpoint], address: Address, request: WebhookRequest, module: WebhooksModule
     ) -> Verified:
@@ -241,7 +248,7 @@ def _delivery(
         event_type=event_type[:200],
         dedupe_key=f"{address.kind}:{dedupe_key}"[:400],
         headers={
-            name: value[:500]
+            name: storable_text(value)[:500]
             for name, value in request.headers.items()
             if name in kind.kept_headers or (_KEPT_HEADERS.fullmatch(name) and not _SECRET_HEADERS.search(name))
         },

@@ -86,6 +86,7 @@ _ODD_BYTES: Sequence[bytes] = (
 _ODD_HEADERS: Sequence[str] = (
     "",
     " ",
+    "\x00",
     "0",
     "-1",
     "9" * 400,
