@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    webhooks_port: int = Field(default=0, ge=0, le=65535)
+    """Where a process of its own takes webhooks, beside the pages; 0: it is not started."""
     public_url: str = ""
     """The address that providers and browsers use, without a trailing slash."""
     data_dir: Path = Path(".patchbay")

@@ -125,8 +125,9 @@ def _run(arguments: Arguments) -> int:
 def _web(arguments: Arguments) -> int:
     from workers.runtime import web
 
+    only_webhooks = arguments.only == "webhooks"
     with _beside_running_product():
-        web.run(_settings("web"), only_webhooks=arguments.only == "webhooks")
+        web.run(_settings("webhooks" if only_webhooks else "web"), only_webhooks=only_webhooks)
     return 0
 
 

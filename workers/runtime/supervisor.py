@@ -44,6 +44,8 @@ _SERVERS_TIMEOUT_SECONDS = 60.0
 _WEB_TIMEOUT_SECONDS = 60.0
 _PROGRESS_EVERY_SECONDS = 5.0
 _AFTERMATH_SECONDS = 3.0
+_ARGUMENTS: dict[str, tuple[str, ...]] = {"webhooks": ("web", "--only", "webhooks")}
+"""Child → the command that it runs, where that is not its name."""
 
 log = get_logger(__name__)
 
@@ -125,14 +127,15 @@ class Supervisor:
             self.environment.pop("PATCHBAY_DATABASE_OWNER_URL", None)
             if build is None:
                 self._add(self._python_child("web"))
-            for number in range(1, self.settings.workers + 1):
-                self._add(self._python_child(f"worker-{number}"))
-            self._add(self._python_child("scheduler"))
+            for name in beside_web(self.settings):
+                self._add(self._python_child(name))
             if build is not None:
                 self._finish_build(*build)
                 self._add(self._python_child("web"))
         setup_link = self._finish_migration(migration)
-        self._await_web(next(child for child in self.children if child.name == "web"))
+        self._await_port("web", self.settings.port)
+        if self.settings.webhooks_port:
+            self._await_port("webhooks", self.settings.webhooks_port)
         return self._started(began=began, setup_link=setup_link)
 
     def watch(self) -> None:
@@ -159,8 +162,10 @@ class Supervisor:
         ports = [("PATCHBAY_PORT", self.settings.port)]
         if self.settings.sandbox:
             ports.append(("PATCHBAY_SANDBOX_PORT", self.settings.sandbox_port))
+        if self.settings.webhooks_port:
+            ports.append(("PATCHBAY_WEBHOOKS_PORT", self.settings.webhooks_port))
         for variable, port in ports:
-            host = self.settings.host if variable == "PATCHBAY_PORT" else "127.0.0.1"
+            host = "127.0.0.1" if variable == "PATCHBAY_SANDBOX_PORT" else self.settings.host
             deadline = time.monotonic() + patience_seconds
             while not _is_free(host, port):
                 if time.monotonic() >= deadline:
@@ -273,17 +278,18 @@ class Supervisor:
         pages.finish(self.root, exit_code=child.returncode, command=command)
         log.info("supervisor.pages.built")
 
-    def _await_web(self, web: Child) -> None:
+    def _await_port(self, name: str, port: int) -> None:
+        child = next(child for child in self.children if child.name == name)
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)
 
         def answers() -> bool:
             try:
-                socket.create_connection((host, self.settings.port), timeout=1).close()
+                socket.create_connection((host, port), timeout=1).close()
             except OSError:
                 return False
             return True
 
-        self._pump_until(answers, child=web, timeout_seconds=_WEB_TIMEOUT_SECONDS)
+        self._pump_until(answers, child=child, timeout_seconds=_WEB_TIMEOUT_SECONDS)
 
     def _started(self, *, began: float, setup_link: str) -> Started:
         marker = self.data_dir / "first-start.json"
@@ -313,7 +319,8 @@ class Supervisor:
 
     def _python_child(self, name: str) -> Child:
         kind, _, number = name.partition("-")
-        arguments = (kind, "--number", number) if number else (kind,)
+        numbered = (kind, "--number", number) if number else (kind,)
+        arguments = _ARGUMENTS.get(name, numbered)
         return Child(name, lambda: self._python_command(*arguments))
 
     def _differing_environment(self) -> dict[str, str]:
@@ -384,6 +391,12 @@ class Supervisor:
                     raise TimeoutError
                 raise ConfigurationError(f"{child.name} does not answer after {timeout_seconds:.0f} seconds.")
             self._pump(0.03)
+
+
+def beside_web(settings: Settings) -> list[str]:
+    """Return which processes are started beside the servers, the sandbox and the pages."""
+    webhooks = ["webhooks"] if settings.webhooks_port else []
+    return [*webhooks, *(f"worker-{number}" for number in range(1, settings.workers + 1)), "scheduler"]
 
 
 def run(settings: Settings, *, began: float) -> None:

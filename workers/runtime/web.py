@@ -14,13 +14,14 @@ _GRACE_SECONDS = 3
 
 
 def run(settings: Settings, *, only_webhooks: bool) -> None:
-    """Serve pages, API and webhooks until SIGTERM; or the webhook line alone.
+    """Serve pages, API and webhooks until SIGTERM; or the webhook line alone, at its own port if that is set.
 
     Raises:
         ConfigurationError: the pages have not been built.
     """
     if only_webhooks:
-        _serve("app.asgi:create_webhooks_only", host=settings.host, port=settings.port)
+        port = settings.webhooks_port or settings.port
+        _serve("app.asgi:create_webhooks_only", host=settings.host, port=port)
         return
     if not pages.exist(ROOT):
         raise ConfigurationError("The pages have not been built. Run `make run`, or `patchbay run`, which builds them.")
