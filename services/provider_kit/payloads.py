@@ -27,12 +27,12 @@ def parse_json(body: bytes) -> dict[str, object]:
     """
     decoded: object = None
     with contextlib.suppress(ValueError, RecursionError):
-        decoded = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        found: object = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        decoded = _storable(found) if b"\\u" in body else found
     # Raised outside a handler: the decoder's exception carries the whole body.
     if not isinstance(decoded, dict):
         raise InvalidInput("The body must be a JSON object in UTF-8.", field="body", code="invalid_body")
-    values = cast(dict[str, object], decoded)
-    return cast(dict[str, object], _storable(values)) if b"\\u" in body else values
+    return cast(dict[str, object], decoded)
 
 
 @dataclass(frozen=True, slots=True)

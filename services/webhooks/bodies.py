@@ -9,6 +9,7 @@ from services import audit
 from services.kernel.errors import Conflict, NotFound
 from services.kernel.kernel import Kernel
 from services.kernel.redact import JsonValue, redact, redact_text
+from services.provider_kit.payloads import storable_text
 from services.tenants import Actor, Permission, require
 from services.webhooks import log_repository
 from services.webhooks.views import BodyView
@@ -18,7 +19,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 def masked_body(delivery: WebhookDelivery) -> BodyView:
     """Return a body in which secrets, addresses and numbers are masked; formatted, so that it can be read."""
-    return _view(delivery, _mask(delivery), is_whole=False)
+    return _view(delivery, storable_text(_mask(delivery)), is_whole=False)
 
 
 def masked_headers(delivery: WebhookDelivery) -> dict[str, str]:
@@ -69,10 +70,9 @@ def _mask(delivery: WebhookDelivery) -> str:
         pairs = parse_qsl(text, keep_blank_values=True)
         return "\n".join(f"{redact_text(name)} = {_plain(redact(value, key=name))}" for name, value in pairs)
     try:
-        value = json.loads(text)
-    except ValueError:  # whatever it is, it is shown as text
+        return json.dumps(redact(json.loads(text)), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):  # whatever it is, it is shown as text
         return redact_text(text)
-    return json.dumps(redact(value), indent=2, ensure_ascii=False)
 
 
 def _plain(value: JsonValue) -> str:

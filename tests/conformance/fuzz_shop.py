@@ -27,6 +27,7 @@ from services.kernel.kernel import Kernel
 from services.kernel.secret import Secret
 from services.tenants import authenticate_api_key, bootstrap
 from services.webhooks import process_delivery
+from services.webhooks.bodies import masked_body
 from tests.conformance.cases import webhook_wire
 from tests.providers.harness import Wire, load_payloads, load_wire, wrap
 
@@ -53,7 +54,7 @@ class FuzzShop:
             return list(rows.all())
 
     def process(self, delivery_id: UUID) -> tuple[DeliveryState, str]:
-        """Process a delivery as a worker would; return what became of it, and of what it failed."""
+        """Process a delivery as a worker would, and show it; return what became of it, and of what it failed."""
         process_delivery(self.kernel, tenant_id=self.tenant_id, delivery_id=delivery_id)
         with self.kernel.unit_of_work(self.tenant_id) as work:
             row = work.session.exec(
@@ -61,6 +62,7 @@ class FuzzShop:
                     col(WebhookDelivery.tenant_id) == self.tenant_id, col(WebhookDelivery.id) == delivery_id
                 )
             ).one()
+            masked_body(row).text.encode()
             return row.state, row.cause
 
 

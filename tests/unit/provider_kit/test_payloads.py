@@ -1,5 +1,6 @@
 """Strict readers of what providers send."""
 
+import contextlib
 import time
 import traceback
 
@@ -45,6 +46,12 @@ def test_what_is_no_plain_json_object_is_refused_quickly(body: bytes) -> None:
     with pytest.raises(InvalidInput):
         parse_json(body)
     assert time.perf_counter() - began < 0.5
+
+
+def test_nesting_that_only_a_second_look_finds_too_deep_is_refused() -> None:
+    for depth in range(100, 1_000, 50):
+        with contextlib.suppress(InvalidInput):
+            parse_json(b'{"a":"\\u0000","b":' + b"[" * depth + b"]" * depth + b"}")
 
 
 def test_what_the_database_cannot_hold_is_dropped_from_strings() -> None:
