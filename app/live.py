@@ -17,7 +17,9 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 from reflex.event import Event
+from reflex_base.event.processor.future import EventFuture
 
+from app.pacing import Pacer
 from app.session.tabs import TABS
 from services.kernel.kernel import Kernel
 from services.kernel.live import CHANNEL_PREFIX
@@ -26,6 +28,10 @@ from services.kernel.log import get_logger
 RECONNECT_SECONDS = 1.0
 GATHER_SECONDS = 0.05
 """A burst of notices about one row within this time becomes one reading."""
+PACE_SECONDS = 0.5
+"""Between two readings of a page that reads everything anew, whichever row has changed."""
+LOOK_SECONDS = 10.0
+"""How long a tab may take for one reading before the next is asked of it."""
 
 log = get_logger(__name__)
 
@@ -39,6 +45,8 @@ class Watch:
     """The page's route as in the route table."""
     handler: Any
     """Event handler that takes the row's id."""
+    paced: bool = False
+    """Whether changes of several rows may be told as one, the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ async def _subscribe(app: rx.App, redis_url: str, watches: Sequence[Watch]) -> N
                 if is_down:
                     log.info("live.redis.back")
                 is_down = False
-                await _forward(app, pubsub, watches)
+                await _forward(_Teller(app, watches), pubsub)
         except (RedisError, OSError):
             if not is_down:
                 log.warning("live.redis.unreachable")
@@ -95,14 +103,14 @@ async def _subscribe(app: rx.App, redis_url: str, watches: Sequence[Watch]) -> N
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _forward(app: rx.App, pubsub: PubSub, watches: Sequence[Watch]) -> None:
+async def _forward(teller: "_Teller", pubsub: PubSub) -> None:
     while True:
         notices = await _gather(pubsub)
         if not notices:
             continue
-        TABS.keep_only(_connected_tokens(app))
+        teller.forget_closed()
         for notice in notices:
-            await _tell(app, notice, watches)
+            await teller.tell(notice)
 
 
 async def _gather(pubsub: PubSub) -> list[LiveNotice]:
@@ -119,17 +127,49 @@ async def _gather(pubsub: PubSub) -> list[LiveNotice]:
         timeout = GATHER_SECONDS
 
 
-async def _tell(app: rx.App, notice: LiveNotice, watches: Sequence[Watch]) -> None:
-    for tab in TABS.of(notice.tenant_id):
-        for watch in watches:
-            if watch.topic != notice.topic or watch.route != tab.route:
-                continue
-            for event in Event.from_event_type(watch.handler(notice.row_id)):
-                try:
-                    await app.event_processor.enqueue(tab.token, event)
-                except Exception:
-                    # One tab's trouble is not the others'.
-                    log.warning("live.tab.failed", exc_info=True)
+class _Teller:
+    """Starts the handlers of the tabs that watch what has changed."""
+
+    def __init__(self, app: rx.App, watches: Sequence[Watch]) -> None:
+        self._app = app
+        self._watches = watches
+        self._pacer = Pacer[tuple[str, int]](self._look, gap_seconds=PACE_SECONDS)
+
+    def forget_closed(self) -> None:
+        """Forget tabs that are gone."""
+        TABS.keep_only(_connected_tokens(self._app))
+
+    async def tell(self, notice: LiveNotice) -> None:
+        """Start what watches this."""
+        for tab in TABS.of(notice.tenant_id):
+            for number, watch in enumerate(self._watches):
+                if watch.topic != notice.topic or watch.route != tab.route:
+                    continue
+                if watch.paced:
+                    self._pacer.note((tab.token, self._first_with(watch.handler, number)), notice.row_id)
+                else:
+                    await self._start(tab.token, watch, notice.row_id)
+
+    def _first_with(self, handler: Any, number: int) -> int:
+        """Return the first watch with this handler, so that two topics of one page share their pace."""
+        return next((at for at, watch in enumerate(self._watches) if watch.handler is handler), number)
+
+    async def _look(self, key: tuple[str, int], row_id: str) -> None:
+        token, number = key
+        begun = await self._start(token, self._watches[number], row_id)
+        if begun:
+            await asyncio.wait(begun, timeout=LOOK_SECONDS)
+
+    async def _start(self, token: str, watch: Watch, row_id: str) -> list[EventFuture]:
+        try:
+            return [
+                await self._app.event_processor.enqueue(token, event)
+                for event in Event.from_event_type(watch.handler(row_id))
+            ]
+        except Exception:
+            # One tab's trouble is not the others'.
+            log.warning("live.tab.failed", exc_info=True)
+            return []
 
 
 def _connected_tokens(app: rx.App) -> list[str]:

@@ -51,8 +51,8 @@ _ALL_PAGES = (*_AGENT_PAGES, routes.AGENT_CONVERSATIONS, routes.TEAM, routes.ALL
 WATCHES: Sequence[Watch] = (
     Watch(topic="conversation", route=routes.AGENT_CONVERSATIONS, handler=ConversationsState.on_live),
     Watch(topic="connection", route=routes.AGENT_CONVERSATIONS, handler=ConversationsState.on_live),
-    Watch(topic="conversation", route=routes.TRACE, handler=TraceState.on_live),
-    Watch(topic="delivery", route=routes.TRACE, handler=TraceState.on_live),
+    Watch(topic="conversation", route=routes.TRACE, handler=TraceState.on_live, paced=True),
+    Watch(topic="delivery", route=routes.TRACE, handler=TraceState.on_live, paced=True),
     *(Watch(topic=topic, route=routes.AGENT_CALENDAR, handler=CalendarState.on_live) for topic in _CALENDAR_TOPICS),
     Watch(topic="connection", route=routes.AGENT_INTEGRATIONS, handler=IntegrationsState.on_live),
     Watch(topic="connection", route=routes.AGENT_INTEGRATIONS, handler=ChannelsState.on_live),
@@ -63,8 +63,9 @@ WATCHES: Sequence[Watch] = (
     *(Watch(topic="connection", route=route, handler=AgentState.on_live) for route in _AGENT_PAGES),
     *(Watch(topic="connection", route=route, handler=SessionState.on_live) for route in _ALL_PAGES),
     Watch(topic="connection", route=routes.CATALOGUE, handler=CatalogueState.on_live),
-    Watch(topic="delivery", route=routes.DELIVERIES, handler=DeliveriesState.on_live),
-    Watch(topic="conversation", route=routes.DELIVERIES, handler=DeliveriesState.on_live),
+    Watch(topic="delivery", route=routes.DELIVERIES, handler=DeliveriesState.on_live, paced=True),
+    Watch(topic="conversation", route=routes.DELIVERIES, handler=DeliveriesState.on_live, paced=True),
+    Watch(topic="connection", route=routes.DELIVERIES, handler=DeliveriesState.on_live, paced=True),
 )
 """Which pages read again when something changes."""
 _ANY_ROW = "any"

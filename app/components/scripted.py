@@ -122,6 +122,14 @@ class Tick(_Local):
     on_tick: rx.EventHandler[rx.event.no_args_event_spec]
 
 
+class TopMark(_Local):
+    """Says whether one has scrolled past it."""
+
+    library = rx.asset("top_mark.jsx", shared=True).importable_path
+    tag = "TopMark"
+    on_pass: rx.EventHandler[rx.event.passthrough_event_spec(bool)]
+
+
 class ThemeSwitch(_Local):
     """System, light or dark; remembered in the browser."""
 
@@ -152,5 +160,6 @@ reply_composer = builder_of(ReplyComposer)
 connect_form = builder_of(ConnectForm)
 consent_button = builder_of(ConsentButton)
 tick = builder_of(Tick)
+top_mark = builder_of(TopMark)
 theme_switch = builder_of(ThemeSwitch)
 playbook_editor = builder_of(PlaybookEditor)
