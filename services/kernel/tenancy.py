@@ -106,7 +106,6 @@ class TenantGuard:
     def __init__(self, tables: frozenset[str], *, others: frozenset[str] = frozenset()) -> None:
         self._tables = tables
         self._others = others
-        self._examine = lru_cache(maxsize=8192)(self._examine_uncached)
 
     def check(self, statement: str, parameters: Any) -> None:
         """Refuse a statement that is not tied to the tenant in force.
@@ -124,7 +123,7 @@ class TenantGuard:
         if statement == SET_LOCAL:
             self._check_setting(rows)
             return
-        finding = self._examine(statement)
+        finding = _examine(statement, self._tables, self._others)
         if finding.violation:
             raise TenantViolation(finding.violation)
         if not finding.parameters:
@@ -145,28 +144,29 @@ class TenantGuard:
             if row.get("name") != TENANT_SETTING or str(row.get("value")) != str(current_tenant()):
                 raise TenantViolation("A statement would change whom row-level security lets through.")
 
-    def _examine_uncached(self, statement: str) -> _Finding:
-        if _SAVEPOINT.fullmatch(statement):
-            return _Finding()
-        try:
-            tree = self._parse(statement)
-            return _Finding(parameters=_Examination(tree, self._tables, self._others).required_parameters())
-        except _Untied as untied:
-            return _Finding(violation=str(untied))
 
-    @staticmethod
-    def _parse(statement: str) -> exp.Expr:
-        if _UNREADABLE.search(statement):
-            raise _Untied("A statement holds a comment, an escape or a dollar sign: bind values, and leave those out.")
-        if _INDIRECT.search(statement):
-            raise _Untied("A statement calls a function that reaches past the tenant guard.")
-        try:
-            trees = sqlglot.parse(_MARKS.sub(_placeholder, statement), dialect="postgres")
-        except SqlglotError:
-            trees = []
-        if len(trees) != 1 or trees[0] is None:
-            raise _Untied("The tenant guard cannot read a statement: send one at a time, in plain SQL.")
-        return normalize_identifiers(trees[0], dialect="postgres")
+@lru_cache(maxsize=8192)
+def _examine(statement: str, tables: frozenset[str], others: frozenset[str]) -> _Finding:
+    if _SAVEPOINT.fullmatch(statement):
+        return _Finding()
+    try:
+        return _Finding(parameters=_Examination(_parse(statement), tables, others).required_parameters())
+    except _Untied as untied:
+        return _Finding(violation=str(untied))
+
+
+def _parse(statement: str) -> exp.Expr:
+    if _UNREADABLE.search(statement):
+        raise _Untied("A statement holds a comment, an escape or a dollar sign: bind values, and leave those out.")
+    if _INDIRECT.search(statement):
+        raise _Untied("A statement calls a function that reaches past the tenant guard.")
+    try:
+        trees = sqlglot.parse(_MARKS.sub(_placeholder, statement), dialect="postgres")
+    except SqlglotError:
+        trees = []
+    if len(trees) != 1 or trees[0] is None:
+        raise _Untied("The tenant guard cannot read a statement: send one at a time, in plain SQL.")
+    return normalize_identifiers(trees[0], dialect="postgres")
 
 
 class _Untied(Exception):
