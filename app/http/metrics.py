@@ -10,19 +10,20 @@ from collections.abc import Generator, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import metadata
+from itertools import accumulate
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.http import door_metrics
+from app.http.door_metrics import door
 from services.kernel.kernel import Kernel, connect_redis
 from services.kernel.queue import count_waiting
-from services.operations import Activity, CountView, DurationView, measure
+from services.operations import BOUNDS, Activity, CountView, DurationView, measure
 
 KEPT_FOR = timedelta(seconds=5)
 """However often it is scraped, the database is asked no more often than that."""
@@ -56,8 +57,8 @@ class MetricsPage:
 
     def _read(self) -> bytes:
         registry = CollectorRegistry()
-        registry.register(_Collected(list(_collect(self._kernel, self._redis))))
-        return generate_latest(registry) + generate_latest(door_metrics.registry)
+        registry.register(_Collected((*_collect(self._kernel, self._redis), *door.read(self._redis))))
+        return generate_latest(registry)
 
 
 def create_metrics_router(kernel: Kernel) -> APIRouter:
@@ -154,16 +155,20 @@ def _activity_metrics(activity: Activity) -> Generator[Metric]:
         "patchbay_messages_5m", "Written in 5 minutes.", ("provider", "direction", "state"), activity.messages
     )
     yield _counts(
-        "patchbay_failed_attempts_5m", "Attempts failed in 5 minutes.", ("subject", "error"), activity.failures
+        "patchbay_failed_attempts_5m",
+        "Attempts failed in 5 minutes.",
+        ("subject", "provider", "cause", "error"),
+        activity.failures,
     )
     yield _counts("patchbay_dead_letters", "Deliveries that wait for a person.", ("provider",), activity.dead_letters)
     yield _counts("patchbay_processes", "Processes heard of in 60 s.", ("process",), activity.processes)
-    yield from _durations(
-        "patchbay_processing_seconds_5m", "From received to done, received in 5 minutes.", activity.processing
-    )
-    yield from _durations(
-        "patchbay_sending_seconds_5m", "From written to accepted, written in 5 minutes.", activity.sending
-    )
+    for name, label, help_text, durations in (
+        ("processing", "provider", "From received to done", activity.processing),
+        ("turn", "runner", "What agents took to answer", activity.turns),
+        ("sending", "provider", "From written to accepted by the provider", activity.sending),
+        ("whole_way", "provider", "From the webhook to the acceptance of the answer", activity.whole_way),
+    ):
+        yield _durations(f"patchbay_{name}_seconds_5m", f"{help_text}, of the last 5 minutes.", label, durations)
 
 
 def _gauge(
@@ -179,13 +184,14 @@ def _counts(name: str, help_text: str, labels: tuple[str, ...], counts: Iterable
     return _gauge(name, help_text, labels, [(item.words, item.count) for item in counts])
 
 
-def _durations(name: str, help_text: str, durations: Iterable[DurationView]) -> Generator[Metric]:
-    yield _gauge(
-        name,
-        help_text,
-        ("provider", "quantile"),
-        [((item.provider, str(share)), seconds) for item in durations for share, seconds in item.quantiles],
-    )
+def _durations(name: str, help_text: str, label: str, durations: Iterable[DurationView]) -> Metric:
+    """Return a histogram that slides: it holds the last minutes, so there is no counter to be lost or reset."""
+    family = HistogramMetricFamily(name, help_text, labels=(label,))
+    for item in durations:
+        totals = accumulate(item.counts)
+        bounds = (*(str(bound) for bound in BOUNDS), "+Inf")
+        family.add_metric((item.word,), list(zip(bounds, totals, strict=True)), item.seconds)
+    return family
 
 
 @cache

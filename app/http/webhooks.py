@@ -13,10 +13,10 @@ from typing import Any
 import anyio.to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.http import door_metrics
+from app.http.door_metrics import door
 from app.http.group_commit import GroupCommit
 from services.kernel.errors import InvalidInput, NotFound, Unauthenticated
-from services.kernel.kernel import Kernel
+from services.kernel.kernel import Kernel, connect_redis
 from services.kernel.tenancy import TenantViolation
 from services.operations import SELF_TEST_PATH, answer_self_test
 from services.provider_kit.contract import Answer, WebhookRequest
@@ -56,6 +56,7 @@ class WebhookApp:
         self._kernel = kernel
         self._ingest = Ingest(kernel)
         self._commits = GroupCommit(self._ingest.store, self._ingest.announce)
+        self._redis = connect_redis(kernel.settings)
         self._flusher: asyncio.Task[None] | None = None
 
     @property
@@ -77,7 +78,8 @@ class WebhookApp:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
         provider = scope["path"].removeprefix(PREFIX).partition("/")[0]
-        door_metrics.note_answer(provider, status=answer.status, refused=refused, seconds=time.perf_counter() - began)
+        door.note_answer(provider, status=answer.status, refused=refused, seconds=time.perf_counter() - began)
+        self._flush_soon()
 
     async def _respond(self, scope: Scope, receive: Receive) -> Answer:
         if scope["method"] != "POST":
@@ -101,10 +103,8 @@ class WebhookApp:
         except NotFound as error:
             raise _Rejected(404, error.message, reason="no_such_address") from error
         except Unauthenticated as error:
-            self._flush_soon()
             raise _Rejected(401, error.message, reason=error.code) from error
         except InvalidInput as error:
-            self._flush_soon()
             raise _Rejected(400, error.message, reason=error.code) from error
         except TenantViolation:
             raise
@@ -146,7 +146,9 @@ class WebhookApp:
             self._flusher = asyncio.create_task(self._flush())
 
     async def _flush(self) -> None:
+        """Write down what was counted, once a second: refusals for the tenant, answers for the operator."""
         await asyncio.sleep(FLUSH_SECONDS)
+        await anyio.to_thread.run_sync(door.flush, self._redis)
         try:
             await anyio.to_thread.run_sync(self._ingest.refusals.flush)
         except SQLAlchemyError as error:

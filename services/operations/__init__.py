@@ -5,9 +5,10 @@ from services.operations.gathering import gather
 from services.operations.measuring import HEARD_SECONDS, LATELY, list_heard, measure
 from services.operations.schema import expected_revision
 from services.operations.self_test import SELF_TEST_PATH, answer_self_test
-from services.operations.views import Activity, CountView, DurationView, Finding, QueueView
+from services.operations.views import BOUNDS, Activity, CountView, DurationView, Finding, QueueView
 
 __all__ = [
+    "BOUNDS",
     "HEARD_SECONDS",
     "LATELY",
     "SELF_TEST_PATH",

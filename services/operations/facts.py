@@ -24,6 +24,17 @@ class KeyFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """Connections that were granted the same scopes."""
+
+    provider: str
+    by_operator_app: bool
+    """Through the operator's app; else through apps of the companies' own."""
+    scopes: tuple[str, ...]
+    connections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
     """PostgreSQL."""
 
@@ -40,8 +51,7 @@ class DatabaseFacts:
     expected_revision: str
     queues: tuple[QueueView, ...] = ()
     processes: Mapping[str, int]
-    granted: tuple[tuple[str, tuple[str, ...], int], ...] = ()
-    """(provider, scopes, connections) of the operator's apps."""
+    granted: tuple[Granted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +64,9 @@ class RedisFacts:
     eviction: str
     memory_limit: int
     """In bytes; 0 for none."""
+    append_sync: str = ""
+    """When what was appended is written to the disk: ``always``, ``everysec`` or ``no``; empty if it does not say."""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +95,18 @@ class AppFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFacts:
+    """A provider that is connected, asked without a credential."""
+
+    provider: str
+    name: str
+    trouble: str = ""
+    """Why it was not reached, in words."""
+    skew_seconds: float | None = None
+    """How far our clock is ahead of its; none if it did not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskFacts:
     """Where the data folder lies."""
 
@@ -99,4 +124,8 @@ class Facts:
     redis: RedisFacts | None
     address: AddressFacts | None
     apps: tuple[AppFacts, ...]
+    providers: tuple[ProviderFacts, ...] = ()
     disk: DiskFacts | None
+    version: str = ""
+    """Patchbay's."""
+    python: str = ""

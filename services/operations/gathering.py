@@ -1,11 +1,14 @@
 """Reads the facts for `patchbay doctor`; every effect of it stands here. Nothing is changed."""
 
 import os
+import platform
 import shutil
 import stat
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +17,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.kernel.db import Database
-from services.kernel.errors import ConfigurationError
+from services.kernel.errors import ConfigurationError, PatchbayError
 from services.kernel.kernel import Kernel, build_kernel, connect_redis
 from services.kernel.keyring import describe_source
 from services.kernel.settings import Settings
@@ -25,7 +28,9 @@ from services.operations.facts import (
     DatabaseFacts,
     DiskFacts,
     Facts,
+    Granted,
     KeyFacts,
+    ProviderFacts,
     RedisFacts,
 )
 from services.operations.measuring import HEARD_SECONDS, count_kinds
@@ -33,11 +38,13 @@ from services.operations.schema import expected_revision
 from services.operations.self_test import PROOF_HEADER, SELF_TEST_PATH, Seen, read_answer, write_self_test
 from services.operations.views import QueueView
 from services.provider_kit.contract import ProviderManifest
-from services.provider_kit.registry import list_manifests
+from services.provider_kit.registry import get_manifest, list_manifests
 from services.vault import require_usable_keys
 from services.vault.repository import list_holders
 
 _PATIENCE_SECONDS = 10.0
+_CUT_OFF_SECONDS = 0.5
+"""What the header ``Date``, which knows whole seconds only, lags behind on average."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -57,13 +64,17 @@ def gather(settings: Settings) -> Facts:
         address=None,
         apps=tuple(_app(settings, manifest) for manifest in list_manifests() if manifest.oauth),
         disk=_disk(settings.data_dir),
+        version=metadata.version("patchbay"),
+        python=platform.python_version(),
     )
     if kernel is None:
         return facts
     try:
         if facts.database and facts.database.revision == facts.database.expected_revision:
             facts = replace(facts, key=_tried(kernel, key))
-        return replace(facts, address=_address(kernel))
+        granted = facts.database.granted if facts.database else ()
+        in_use = sorted({item.provider for item in granted})
+        return replace(facts, address=_address(kernel), providers=tuple(_provider(kernel, slug) for slug in in_use))
     finally:
         kernel.close()
 
@@ -124,8 +135,8 @@ def _database(settings: Settings) -> DatabaseFacts | None:
                     for name, count, due, age in repository.count_open(session)
                 ),
                 granted=tuple(
-                    (provider, tuple(scopes), count)
-                    for provider, scopes, count in repository.list_granted_scopes(session)
+                    Granted(provider=provider, by_operator_app=is_operators, scopes=tuple(scopes), connections=count)
+                    for provider, is_operators, scopes, count in repository.list_granted_scopes(session)
                 ),
             )
     except SQLAlchemyError:
@@ -147,6 +158,8 @@ def _redis(settings: Settings) -> RedisFacts | None:
         is_append_only=found.get("aof_enabled") == "1",
         eviction=found.get("maxmemory_policy", "unknown"),
         memory_limit=int(found.get("maxmemory", "0")),
+        append_sync=found.get("appendfsync", ""),
+        version=found.get("redis_version", ""),
     )
 
 
@@ -170,6 +183,25 @@ def _address(kernel: Kernel) -> AddressFacts:
     if seen is None:
         return replace(facts, outcome="foreign", detail=f"it answered {answer.status_code} without our key's proof.")
     return replace(facts, outcome="ours", seen=seen, refuses_forgeries=forged.status_code == 401)
+
+
+def _provider(kernel: Kernel, slug: str) -> ProviderFacts:
+    """Ask a provider for nothing, without a credential: whatever it answers has been reached, and tells its time."""
+    manifest = get_manifest(slug)
+    facts = ProviderFacts(provider=slug, name=manifest.name)
+    if "api" not in manifest.urls:
+        return facts
+    url = kernel.settings.provider_url(slug, "api", default=manifest.urls["api"].default)
+    before = time.time()
+    try:
+        answer = kernel.http.request("HEAD", url, deadline_seconds=_PATIENCE_SECONDS)
+        said = parsedate_to_datetime(answer.headers.get("date", ""))
+    except PatchbayError as error:
+        return replace(facts, trouble=error.message)
+    except ValueError:  # it does not say
+        return facts
+    ours = (before + time.time()) / 2
+    return replace(facts, skew_seconds=ours - said.timestamp() - _CUT_OFF_SECONDS)
 
 
 def _app(settings: Settings, manifest: ProviderManifest) -> AppFacts:

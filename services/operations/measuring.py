@@ -7,7 +7,8 @@ from datetime import timedelta
 from services.kernel.ids import lowest_id
 from services.kernel.kernel import Kernel
 from services.operations import repository
-from services.operations.views import Activity, CountView, DurationView, QueueView
+from services.operations.troubles import trouble_of
+from services.operations.views import BOUNDS, Activity, CountView, DurationView, QueueView
 from services.vault.repository import list_holders
 
 LATELY = timedelta(minutes=5)
@@ -26,10 +27,12 @@ def measure(kernel: Kernel) -> Activity:
             queues=tuple(_queue(row) for row in repository.count_open(session)),
             deliveries=_counts(repository.count_deliveries(session, floor=floor)),
             messages=_counts(repository.count_messages(session, floor=floor)),
-            failures=_counts(repository.count_failures(session, floor=floor)),
+            failures=_failures(repository.count_failures(session, floor=floor)),
             dead_letters=_counts(repository.count_dead_letters(session)),
             processing=_durations(repository.measure_processing(session, floor=floor)),
+            turns=_durations(repository.measure_turns(session, floor=floor)),
             sending=_durations(repository.measure_sending(session, floor=floor)),
+            whole_way=_durations(repository.measure_whole_way(session, floor=floor)),
             processes=count_kinds(holders),
         )
 
@@ -56,12 +59,17 @@ def _counts(rows: Iterable[repository.Values]) -> tuple[CountView, ...]:
     return tuple(CountView(words=tuple(str(word) for word in row[:-1]), count=row[-1]) for row in rows)
 
 
+def _failures(rows: Iterable[repository.Values]) -> tuple[CountView, ...]:
+    counts: Counter[tuple[str, ...]] = Counter()
+    for subject, provider, error, code, count in rows:
+        counts[subject, provider, trouble_of(error, code), error] += count
+    return tuple(CountView(words=words, count=count) for words, count in sorted(counts.items()))
+
+
 def _durations(rows: Iterable[repository.Values]) -> tuple[DurationView, ...]:
-    return tuple(
-        DurationView(
-            provider=row[0],
-            count=row[1],
-            quantiles=tuple(zip(repository.QUANTILES, (float(value) for value in row[2:]), strict=True)),
-        )
-        for row in rows
-    )
+    counts: dict[str, list[int]] = {}
+    sums: Counter[str] = Counter()
+    for word, bucket, count, seconds in rows:
+        counts.setdefault(word, [0] * (len(BOUNDS) + 1))[bucket] += count
+        sums[word] += seconds
+    return tuple(DurationView(word=word, counts=tuple(counts[word]), seconds=sums[word]) for word in counts)

@@ -5,18 +5,21 @@ the time it was made: no further index, and never a look at the whole table.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 from redis import Redis
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, ResponseError
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Executable,
     Float,
     FromClause,
     Select,
+    String,
     and_,
     func,
     literal,
@@ -26,11 +29,15 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
+from sqlalchemy import (
+    cast as cast_sql,
+)
 from sqlmodel import Session, col
 
 from models import (
     ActionRun,
     ActionRunState,
+    Author,
     Connection,
     DeliveryState,
     Direction,
@@ -40,21 +47,22 @@ from models import (
     Tenant,
     TenantRow,
     Turn,
+    TurnState,
     WebhookDelivery,
     WorkRow,
 )
 from services.actions.repository import OPEN as OPEN_RUNS
+from services.connections import WORKING
 from services.health.notice_repository import UNSENT as UNSENT_NOTICES
 from services.kernel.db import set_local
 from services.kernel.leases import is_due
+from services.operations.views import BOUNDS
 from services.sending.repository import UNSENT as UNSENT_MESSAGES
 from services.turns.repository import OPEN as OPEN_TURNS
 from services.webhooks.repository import OPEN as OPEN_DELIVERIES
 
 Query = Select[*tuple[Any, ...]]
 Values = tuple[Any, ...]
-
-QUANTILES = (0.5, 0.95, 0.99)
 
 
 def limit_time(session: Session, *, seconds: float) -> None:
@@ -105,12 +113,9 @@ def count_messages(session: Session, *, floor: UUID) -> Sequence[Values]:
 
 
 def count_failures(session: Session, *, floor: UUID) -> Sequence[Values]:
-    """Return (subject, class of the error, count) of the attempts that failed since then."""
-    rows = _lately(
-        FailedAttempt,
-        select(col(FailedAttempt.subject).label("subject"), col(FailedAttempt.error).label("error")),
-        floor=floor,
-    )
+    """Return (subject, provider, class of the error, its code, count) of the attempts that failed since then."""
+    names = ("subject", "provider", "error", "code")
+    rows = _lately(FailedAttempt, select(*(getattr(FailedAttempt, name).label(name) for name in names)), floor=floor)
     return _counted(session, rows)
 
 
@@ -122,28 +127,41 @@ def count_dead_letters(session: Session) -> Sequence[Values]:
 
 
 def measure_processing(session: Session, *, floor: UUID) -> Sequence[Values]:
-    """Return (provider, count, quantiles) of the seconds that deliveries received since then took to be done."""
-    seconds = _seconds(WebhookDelivery.received_at, WebhookDelivery.finished_at).label("seconds")
-    is_done = col(WebhookDelivery.finished_at).is_not(None)
-    provider = col(WebhookDelivery.provider)
-    return _quantiles(session, _lately(WebhookDelivery, select(provider, seconds).where(is_done), floor=floor))
+    """Measure from received to done, by provider, what was received since then; see :func:`_buckets`."""
+    row = WebhookDelivery
+    statement = _timed(row.provider, row.received_at, row.finished_at)
+    return _buckets(session, _lately(row, statement.where(col(row.finished_at).is_not(None)), floor=floor))
+
+
+def measure_turns(session: Session, *, floor: UUID) -> Sequence[Values]:
+    """Measure how long agents took for turns that came up since then, by who answered."""
+    statement = _timed(Turn.runner, Turn.started_at, Turn.finished_at)
+    is_answered = and_(col(Turn.state) == TurnState.DONE, col(Turn.started_at).is_not(None))
+    return _buckets(session, _lately(Turn, statement.where(is_answered), floor=floor))
 
 
 def measure_sending(session: Session, *, floor: UUID) -> Sequence[Values]:
-    """Return (provider, count, quantiles) of the seconds that messages written since then took to be accepted."""
-    seconds = _seconds(Message.created_at, Message.sent_at).label("seconds")
-    statement = _with_connection(select(col(Connection.provider).label("provider"), seconds))
-    is_sent = and_(col(Message.direction) == Direction.OUTBOUND, col(Message.sent_at).is_not(None))
-    return _quantiles(session, _lately(Message, statement.where(is_sent), floor=floor))
+    """Measure from written to accepted, by provider, the messages written since then."""
+    statement = _with_connection(_timed(Connection.provider, Message.created_at, Message.sent_at))
+    return _buckets(session, _lately(Message, statement.where(_is_sent()), floor=floor))
+
+
+def measure_whole_way(session: Session, *, floor: UUID) -> Sequence[Values]:
+    """Measure from a webhook to the provider's acceptance of the agent's answer, by provider, since then."""
+    came_from = and_(
+        col(WebhookDelivery.tenant_id) == col(Message.tenant_id), col(WebhookDelivery.id) == col(Message.trace_id)
+    )
+    statement = _timed(WebhookDelivery.provider, WebhookDelivery.received_at, Message.sent_at)
+    statement = statement.join_from(Message, WebhookDelivery, came_from)
+    by_agent = and_(_is_sent(), col(Message.author) == Author.AGENT)
+    return _buckets(session, _lately(Message, statement.where(by_agent), floor=floor))
 
 
 def list_granted_scopes(session: Session) -> Sequence[Values]:
-    """Return (provider, scopes, number of connections) of what the operator's apps were granted."""
-    columns = (col(Connection.provider), col(Connection.scopes))
-    statement = select(*columns, func.count()).where(
-        col(Connection.uses_operator_app), col(Connection.status).in_(("active", "degraded"))
-    )
-    return _values(session, statement.group_by(*columns))
+    """Return (provider, whether through the operator's app, scopes, number of connections) of what was granted."""
+    columns = (col(Connection.provider), col(Connection.uses_operator_app), col(Connection.scopes))
+    statement = select(*columns, func.count()).where(col(Connection.status).in_(WORKING))
+    return _values(session, statement.group_by(*columns).order_by(*columns))
 
 
 _SERVER = text(
@@ -194,15 +212,17 @@ def find_revision(session: Session) -> str:
 
 
 def read_redis(redis: Redis) -> dict[str, str]:
-    """Return what Redis says about itself in ``INFO``, which servers allow that refuse ``CONFIG``; empty if not.
+    """Return what Redis says about itself in ``INFO``, and in ``CONFIG`` if it allows that; empty if neither.
 
     Raises:
         RedisError: Redis is away.
     """
     try:
-        found = cast(Mapping[str, object], redis.info("everything"))
+        found = dict(cast(Mapping[str, object], redis.info("everything")))
     except NoPermissionError:
         return {}
+    with suppress(ResponseError):  # as many a hosted Redis does, and ours
+        found |= cast(Mapping[str, object], redis.config_get("appendfsync"))
     return {name: str(value) for name, value in found.items()}
 
 
@@ -238,8 +258,14 @@ def _lately(row: type[TenantRow], statement: Query, *, floor: UUID) -> FromClaus
     return select(found).select_from(Tenant).join(found, true()).subquery("lately")
 
 
-def _seconds(began: Any, ended: Any) -> ColumnElement[float]:
-    return type_coerce(func.greatest(func.extract("epoch", ended - began), 0), Float())
+def _is_sent() -> ColumnElement[bool]:
+    return and_(col(Message.direction) == Direction.OUTBOUND, col(Message.sent_at).is_not(None))
+
+
+def _timed(word: Any, began: Any, ended: Any) -> Query:
+    """Select a word, and the seconds between two times."""
+    seconds = func.greatest(func.extract("epoch", ended - began), 0)
+    return select(type_coerce(word, String()).label("word"), type_coerce(seconds, Float()).label("seconds"))
 
 
 def _counted(session: Session, rows: FromClause) -> Sequence[Values]:
@@ -248,7 +274,11 @@ def _counted(session: Session, rows: FromClause) -> Sequence[Values]:
     return _values(session, statement)
 
 
-def _quantiles(session: Session, rows: FromClause) -> Sequence[Values]:
-    found = [func.percentile_cont(share).within_group(rows.c.seconds) for share in QUANTILES]
-    statement = select(rows.c.provider, func.count(), *found).group_by(rows.c.provider).order_by(rows.c.provider)
-    return _values(session, statement)
+def _buckets(session: Session, rows: FromClause) -> Sequence[Values]:
+    """Return (word, bucket, count, seconds in all) of rows with a word and seconds each.
+
+    Bucket 0 holds what took less than the first of :data:`~services.operations.views.BOUNDS`, and so on.
+    """
+    bucket = func.width_bucket(cast_sql(rows.c.seconds, Float()), literal(list(BOUNDS), ARRAY(Float))).label("bucket")
+    statement = select(rows.c.word, bucket, func.count(), func.sum(rows.c.seconds)).group_by(rows.c.word, bucket)
+    return _values(session, statement.order_by(rows.c.word, bucket))

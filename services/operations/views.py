@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""Upper bounds of the buckets that durations are counted in, in seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueView:
@@ -17,7 +20,7 @@ class QueueView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountView:
-    """How many rows came up lately, by up to three words."""
+    """How many rows came up lately, by up to four words."""
 
     words: tuple[str, ...]
     count: int
@@ -25,12 +28,14 @@ class CountView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DurationView:
-    """How long something took lately, at one provider."""
+    """How long something took lately: a histogram."""
 
-    provider: str
-    count: int
-    quantiles: tuple[tuple[float, float], ...]
-    """(share, seconds): half of all took no longer than the seconds beside 0.5."""
+    word: str
+    """The provider, or who answered."""
+    counts: tuple[int, ...]
+    """How many took no longer than each of :data:`BOUNDS`, and how many took longer than the last."""
+    seconds: float
+    """All of them together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +48,17 @@ class Activity:
     messages: tuple[CountView, ...]
     """By provider, direction and state."""
     failures: tuple[CountView, ...]
-    """By subject and class of the error."""
+    """By subject, provider, class of trouble and class of the error."""
     dead_letters: tuple[CountView, ...]
     """By provider; all that wait for a person, however old."""
     processing: tuple[DurationView, ...]
-    """From received to done."""
+    """From received to done, by provider."""
+    turns: tuple[DurationView, ...]
+    """What agents took to answer, by who answered."""
     sending: tuple[DurationView, ...]
-    """From written to accepted by the provider."""
+    """From written to accepted, by provider."""
+    whole_way: tuple[DurationView, ...]
+    """From the webhook to the provider's acceptance of the answer, by provider."""
     processes: tuple[CountView, ...]
     """By kind of process: those heard of lately."""
 

@@ -14,7 +14,7 @@ from services.kernel.kernel import build_kernel
 from services.kernel.settings import Settings
 from services.operations import Finding, gather, judge
 from services.vault import hold_keys
-from tests.support.line import served
+from tests.support.line import running_line, served
 from tests.unit.workers.test_cli import patchbay
 
 
@@ -128,3 +128,18 @@ def test_the_command_prints_and_its_code_tells(running: Settings) -> None:
     assert "FAIL  address" in ill.stdout
     assert "→" in ill.stdout
     assert ill.stdout.rstrip().endswith("wrong")
+
+
+def test_providers_that_are_connected_are_asked_for_the_time(settings: Settings, tmp_path: Path) -> None:
+    with running_line(settings, tmp_path) as line:
+        line.open_shop("Northwind")
+        called = len(line.sandbox.ledger().calls)
+        found = findings(line.kernel.settings)
+        assert [name for name in found if name.startswith("provider:")] == ["provider:slack", "provider:twilio"]
+        assert "its clock and this machine's are" in found["provider:slack"].sentence
+        assert {found["provider:slack"].status, found["provider:twilio"].status} <= {"ok", "warn"}
+        assert found["scopes:slack:own"].status == "ok"
+        assert len(line.sandbox.ledger().calls) == called
+    away = findings(line.kernel.settings)
+    assert "cannot be reached from here" in away["provider:slack"].sentence
+    assert away["provider:slack"].remedy

@@ -1,7 +1,7 @@
 """What Prometheus scrapes: true numbers, nothing about a tenant, for nobody but the operator, never a load."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +14,9 @@ from sqlalchemy import create_engine, event, text
 from starlette.testclient import TestClient
 
 from app.http.api import create_http_app
+from app.http.door_metrics import DoorCounts
 from app.http.webhooks import create_webhook_app
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel, build_kernel, connect_redis
 from services.kernel.settings import Settings
 from services.vault import hold_keys
 from tests.support.clock import FakeClock
@@ -24,8 +25,9 @@ from tests.support.product import eventually
 from tests.support.sandbox import Written
 
 LOOPBACK = ("127.0.0.1", 50000)
+Sample = tuple[str, frozenset[tuple[str, str]]]
 LABELS = {
-    *("direction", "error", "le", "process", "provider", "quantile", "reason", "state", "status", "subject"),
+    *("cause", "direction", "error", "le", "process", "provider", "reason", "runner", "state", "status", "subject"),
     *("version", "which", "work"),
 }
 WORD = re.compile(r"[a-zA-Z0-9_.+]{1,40}")
@@ -52,7 +54,7 @@ def scrape(kernel: Kernel, **headers: str) -> httpx2.Response:
         return httpx2.Response(answer.status_code, headers=dict(answer.headers), content=answer.content)
 
 
-def samples(kernel: Kernel) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+def samples(kernel: Kernel) -> dict[Sample, float]:
     """Return what is scraped: (name, labels) and the value."""
     answer = scrape(kernel)
     assert answer.status_code == 200
@@ -63,9 +65,22 @@ def samples(kernel: Kernel) -> dict[tuple[str, frozenset[tuple[str, str]]], floa
     }
 
 
-def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+def key(name: str, **labels: str) -> Sample:
     """Return how a sample is found."""
     return name, frozenset(labels.items())
+
+
+def histogram(found: Mapping[Sample, float], name: str, **labels: str) -> list[float]:
+    """Return the buckets of a histogram, which hold all below them; the last one must be the count."""
+    buckets = {
+        dict(words)["le"]: value
+        for (sample, words), value in found.items()
+        if sample == f"{name}_bucket" and labels.items() <= dict(words).items()
+    }
+    in_order = [buckets[bound] for bound in sorted(buckets, key=float)]
+    assert in_order[-1] == found[key(f"{name}_count", **labels)]
+    assert found[key(f"{name}_sum", **labels)] >= 0
+    return in_order
 
 
 def write(line: Line) -> Written:
@@ -103,10 +118,16 @@ def test_what_waits_shows_with_its_age_and_is_gone_when_done(line: Line, shop: S
     assert after[key("patchbay_deliveries_5m", provider="slack", state="processed")] == 1
     assert after[key("patchbay_messages_5m", provider="slack", direction="inbound", state="received")] == 1
     assert after[key("patchbay_messages_5m", provider="slack", direction="outbound", state="sent")] == 1
-    for name in ("patchbay_processing_seconds_5m", "patchbay_sending_seconds_5m"):
-        shares = [after[key(name, provider="slack", quantile=share)] for share in ("0.5", "0.95", "0.99")]
-        assert shares == sorted(shares)
-        assert 0 <= shares[0] < 60
+    for name, label, count in (
+        ("processing", "provider", None),
+        ("turn", "runner", 1),
+        ("sending", "provider", 1),
+        ("whole_way", "provider", 1),
+    ):
+        found = histogram(after, f"patchbay_{name}_seconds_5m", **{label: "playbook" if label == "runner" else "slack"})
+        assert found == sorted(found)
+        assert count is None or found[-1] == count
+        assert found[-1] > 0
 
 
 def test_what_came_up_longer_ago_does_not_count(line: Line, shop: Shop) -> None:
@@ -125,6 +146,39 @@ def test_door_counts_answers_and_refusals(line: Line, shop: Shop) -> None:
     after = samples(line.kernel)
     assert after[refused] == before.get(refused, 0) + 1
     assert after[answered] == before.get(answered, 0) + 1
+
+
+def test_failures_are_told_by_class_of_trouble(line: Line, shop: Shop) -> None:
+    line.sandbox.fail("slack", "401", method="chat.postMessage")
+    line.settle(*write(line).event_ids)
+    failed = {labels: value for (name, labels), value in samples(line.kernel).items() if "failed_attempts" in name}
+    labels = {"subject": "message", "provider": "slack", "cause": "authorisation", "error": "NeedsReauth"}
+    assert failed == {frozenset(labels.items()): 1}
+
+
+def test_doors_of_several_processes_are_told_together(kernel: Kernel) -> None:
+    redis = connect_redis(kernel.settings)
+    doors = [DoorCounts(), DoorCounts()]
+    for each in doors:
+        each.note_answer("slack", status=401, refused="stale", seconds=0.004)
+        each.note_answer("slack", status=200, refused="", seconds=0.003)
+        each.flush(redis)
+    doors[0].note_answer("slack", status=200, refused="", seconds=99)
+    doors[0].flush(redis)
+    found = samples(kernel)
+    assert found[key("patchbay_webhook_refused_total", provider="slack", reason="stale")] == 2
+    assert histogram(found, "patchbay_webhook_answer_seconds", provider="slack", status="200") == [0, *[2] * 12, 3]
+    assert found[key("patchbay_webhook_answer_seconds_sum", provider="slack", status="200")] == pytest.approx(99.006)
+
+
+def test_what_a_door_counts_without_redis_is_told_when_it_is_back(kernel: Kernel) -> None:
+    away = connect_redis(kernel.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
+    counts = DoorCounts()
+    counts.note_answer("slack", status=200, refused="", seconds=0.01)
+    counts.flush(away)
+    assert [sample.value for sample in counts.read(away)[0].samples if sample.name.endswith("_count")] == [1]
+    found = counts.read(connect_redis(kernel.settings))[0].samples
+    assert [sample.value for sample in found if sample.name.endswith("_count")] == [1]
 
 
 def test_made_up_providers_share_one_label(line: Line) -> None:

@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 
 from services.operations.checks import judge
-from services.operations.facts import AddressFacts, AppFacts, DatabaseFacts, DiskFacts, Facts, KeyFacts, RedisFacts
+from services.operations.facts import (
+    AddressFacts,
+    AppFacts,
+    DatabaseFacts,
+    DiskFacts,
+    Facts,
+    Granted,
+    KeyFacts,
+    ProviderFacts,
+    RedisFacts,
+)
 from services.operations.self_test import Seen
 from services.operations.views import Finding, QueueView
 
@@ -22,9 +32,14 @@ DATABASE = DatabaseFacts(
     expected_revision="0006",
     queues=(QueueView(name="deliveries", open=3, due=0, oldest_seconds=0.0),),
     processes={"worker": 2, "scheduler": 1, "web": 1},
-    granted=(("slack", ("chat:write", "im:read"), 4),),
+    granted=(
+        Granted(provider="slack", by_operator_app=True, scopes=("chat:write", "im:read"), connections=4),
+        Granted(provider="slack", by_operator_app=False, scopes=("chat:write", "im:read"), connections=1),
+        Granted(provider="slack", by_operator_app=False, scopes=(), connections=1),
+    ),
 )
-REDIS = RedisFacts(is_append_only=True, eviction="noeviction", memory_limit=0)
+REDIS = RedisFacts(is_append_only=True, eviction="noeviction", memory_limit=0, append_sync="everysec", version="6.2.14")
+SLACK = ProviderFacts(provider="slack", name="Slack", skew_seconds=0.3)
 ADDRESS = AddressFacts(
     url="https://p.example.com", is_https=True, is_loopback=False, outcome="ours", seen=Seen(host="p.example.com")
 )
@@ -35,7 +50,8 @@ APP = AppFacts(
     scopes=("chat:write", "im:read"),
 )
 DISK = DiskFacts(path="/data", free_bytes=50 * GIB, total_bytes=100 * GIB)
-GOOD = Facts(key=KEY, database=DATABASE, redis=REDIS, address=ADDRESS, apps=(APP,), disk=DISK)
+GOOD = Facts(key=KEY, database=DATABASE, redis=REDIS, address=ADDRESS, apps=(APP,), providers=(SLACK,), disk=DISK)
+OWN = Granted(provider="slack", by_operator_app=False, scopes=("chat:write",), connections=1)
 
 
 def late(seconds: float) -> DatabaseFacts:
@@ -84,6 +100,8 @@ def test_a_good_installation_has_nothing_to_do() -> None:
         (replace(GOOD, database=late(400)), "waiting", "fail", "400 s"),
         (replace(GOOD, redis=None), "redis", "fail", "does not answer"),
         (replace(GOOD, redis=replace(REDIS, is_append_only=False)), "redis_persistence", "warn", "no work is lost"),
+        (replace(GOOD, redis=replace(REDIS, append_sync="no")), "redis_persistence", "warn", "leaves it to the system"),
+        (replace(GOOD, redis=replace(REDIS, version="5.0.7")), "redis_version", "fail", "Redis 5.0.7 lacks"),
         (replace(GOOD, redis=replace(REDIS, is_told=False)), "redis_persistence", "warn", "does not say"),
         (replace(GOOD, redis=replace(REDIS, eviction="allkeys-lru")), "redis_eviction", "warn", "allkeys-lru"),
         (
@@ -114,9 +132,23 @@ def test_a_good_installation_has_nothing_to_do() -> None:
             *("app:slack", "fail", "signing_secret"),
         ),
         (
-            replace(GOOD, apps=(replace(APP, scopes=(*APP.scopes, "users:read")),)),
+            replace(
+                GOOD,
+                apps=(replace(APP, scopes=(*APP.scopes, "users:read")),),
+                database=replace(DATABASE, granted=DATABASE.granted[:1]),
+            ),
             *("scopes:slack", "warn", "4 connections without users:read"),
         ),
+        (
+            replace(GOOD, database=replace(DATABASE, granted=(OWN,))),
+            *("scopes:slack:own", "warn", "own apps: 1 connection without im:read"),
+        ),
+        (
+            replace(GOOD, providers=(replace(SLACK, trouble="No such name."),)),
+            *("provider:slack", "warn", "cannot be reached from here: No such name."),
+        ),
+        (replace(GOOD, providers=(replace(SLACK, skew_seconds=-3.0),)), "provider:slack", "warn", "3.0 s apart"),
+        (replace(GOOD, providers=(replace(SLACK, skew_seconds=61.0),)), "provider:slack", "fail", "61.0 s apart"),
         (replace(GOOD, disk=replace(DISK, free_bytes=GIB // 4)), "disk", "fail", "0.2 GiB"),
         (replace(GOOD, disk=replace(DISK, free_bytes=4 * GIB)), "disk", "warn", "4.0 GiB"),
         (replace(GOOD, disk=None), "disk", "warn", "does not exist"),
@@ -136,6 +168,8 @@ def test_each_trouble_is_named_with_what_to_do(facts: Facts, name: str, status: 
         replace(GOOD, key=KeyFacts(source="PATCHBAY_KEY", is_file=False)),
         replace(GOOD, apps=(replace(APP, variables=dict.fromkeys(APP.variables, False)),)),
         replace(GOOD, database=replace(DATABASE, granted=())),
+        replace(GOOD, redis=replace(REDIS, append_sync="", version="")),
+        replace(GOOD, providers=(replace(SLACK, skew_seconds=None),)),
         replace(GOOD, disk=replace(DISK, free_bytes=40 * GIB, total_bytes=1000 * GIB)),
         replace(
             GOOD,
