@@ -18,6 +18,7 @@ from app.sandbox import google_watch, resend_events, twilio, twilio_messages
 from app.sandbox.slack_call import Event, find_app
 from app.sandbox.state import Attempt, Delivery, Pace, SlackApp, Store, TwilioAccount, TwilioMessage, TwilioNumber
 from services.kernel.clock import Clock
+from services.kernel.http import tls_context
 
 _ANSWER_LIMIT = 20_000
 _STALE_SECONDS = 3600
@@ -67,7 +68,7 @@ class Courier:
     def __init__(self, store: Store, *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._http = httpx2.AsyncClient(follow_redirects=False, trust_env=False)
+        self._http = httpx2.AsyncClient(verify=tls_context(), follow_redirects=False, trust_env=False)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def resume(self) -> None:

@@ -10,6 +10,7 @@ all tenants would share, and knows time limits per read only, which a slow sende
 
 import base64
 import contextlib
+import functools
 import json as json_module
 import os
 import re
@@ -208,13 +209,19 @@ class OutboundClient:
             if self._pool is None or self._process_id != os.getpid():
                 self._process_id = os.getpid()
                 self._pool = httpcore2.ConnectionPool(
-                    ssl_context=self._tls or httpx2.create_ssl_context(trust_env=False),
+                    ssl_context=self._tls or tls_context(),
                     max_connections=_MAX_CONNECTIONS,
                     max_keepalive_connections=_MAX_CONNECTIONS,
                     keepalive_expiry=_KEEPALIVE_SECONDS,
                     network_backend=self._backend,
                 )
             return self._pool
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """Return what all clients of this process check servers with; reading the authorities takes its time."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from app.sandbox.identities import SlackAppIdentity, TwilioIdentity
 from services.agents import AgentView
 from services.connections import ConnectionView
 from services.conversations import ConversationView, MessageView
+from services.kernel.http import tls_context
 from services.kernel.paging import Page
 from services.webhooks import DeliveryView
 from tests.support.product import Product
@@ -31,6 +32,7 @@ class Api:
         self._http = httpx2.Client(
             base_url=f"{address}/api/v1/",
             headers={"authorization": f"Bearer {key}"},
+            verify=tls_context(),
             trust_env=False,
             timeout=30,
             follow_redirects=False,

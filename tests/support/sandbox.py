@@ -19,6 +19,7 @@ from app.sandbox.asgi import build_sandbox
 from app.sandbox.control import CONTROL_HEADER
 from app.sandbox.identities import Identities, load_identities, sandbox_environment
 from services.kernel.clock import Clock, SystemClock
+from services.kernel.http import tls_context
 from tests.support.sandbox_google import CalendarPeople
 from tests.support.sandbox_mail import ContactsMail
 
@@ -73,6 +74,16 @@ class SentWebhook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """A fault that came true, and when."""
+
+    service: str
+    method: str
+    kind: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """All that happened between the product and the providers."""
 
@@ -80,6 +91,7 @@ class Ledger:
     answers: tuple[AcceptedMessage, ...]
     webhooks: tuple[SentWebhook, ...]
     calls: Mapping[str, int] = field(default_factory=dict[str, int])
+    faults: tuple[Happened, ...] = ()
 
 
 class SandboxClient:
@@ -96,7 +108,12 @@ class SandboxClient:
         self.google = CalendarPeople(base_url, identity=lambda: self.identities.google, post=self._post, get=self._get)
         self.data_dir = data_dir
         self._http = httpx2.Client(
-            base_url=base_url, headers={CONTROL_HEADER: "1"}, trust_env=False, timeout=10, follow_redirects=False
+            base_url=base_url,
+            headers={CONTROL_HEADER: "1"},
+            verify=tls_context(),
+            trust_env=False,
+            timeout=10,
+            follow_redirects=False,
         )
 
     @property
@@ -236,6 +253,7 @@ class SandboxClient:
                 for item in raw["deliveries"]
             ),
             calls=raw["calls"],
+            faults=tuple(Happened(**item) for item in raw["faults"]),
         )
 
     def answers(self, *, service: str = "", channel: str = "", account: str = "") -> list[AcceptedMessage]:
