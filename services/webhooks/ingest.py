@@ -1,16 +1,12 @@
 """From a request to a row: verify on the raw bytes, then store before anybody is told "received"."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col
-
-from models import DeliveryState, WebhookDelivery
 from services.connections import find_operator_app, operator_secrets
 from services.kernel.db import Notice, Wake
 from services.kernel.errors import InvalidInput, NotFound, Unauthenticated
@@ -19,6 +15,7 @@ from services.kernel.kernel import Kernel
 from services.provider_kit.contract import Answer, WebhookKind, WebhookRequest, WebhooksModule
 from services.provider_kit.payloads import storable_text
 from services.provider_kit.registry import get_manifest, webhooks
+from services.webhooks import inbox_repository
 from services.webhooks.endpoints import Endpoint, EndpointDirectory
 from services.webhooks.refusals import RefusalCounter
 
@@ -127,15 +124,9 @@ class Ingest:
         """
         distinct = {(item.connection_id, item.dedupe_key): item for item in reversed(deliveries)}
         copies = Counter((item.connection_id, item.dedupe_key) for item in deliveries)
-        rows = [self._row(item, duplicates=copies[key] - 1) for key, item in distinct.items()]
-        statement = insert(WebhookDelivery).values(rows)
-        again = col(WebhookDelivery.duplicates) + statement.excluded.duplicates + 1
+        rows = [_row(item, duplicates=copies[key] - 1) for key, item in distinct.items()]
         with self._kernel.unscoped_session("webhooks.store", patience_seconds=STORE_PATIENCE_SECONDS) as session:
-            stored = session.exec(
-                statement.on_conflict_do_update(
-                    index_elements=["tenant_id", "connection_id", "dedupe_key"], set_={"duplicates": again}
-                ).returning(col(WebhookDelivery.id), col(WebhookDelivery.tenant_id))
-            ).all()
+            stored = inbox_repository.add_deliveries(session, rows, received_at=self._kernel.clock.now())
         ours = {item.id for item in distinct.values()}
         return [Wake("process_delivery", tenant_id, row_id) for row_id, tenant_id in stored if row_id in ours]
 
@@ -213,27 +204,21 @@ class Ingest:
         if given not in allowed:
             raise WrongContentType(f"Send {' or '.join(allowed)}.", field="content-type")
 
-    def _row(self, item: NewDelivery, *, duplicates: int) -> dict[str, object]:
-        now = self._kernel.clock.now()
-        return {
-            "tenant_id": item.tenant_id,
-            "id": item.id,
-            "connection_id": item.connection_id,
-            "provider": item.provider,
-            "kind": item.kind,
-            "event_type": item.event_type,
-            "dedupe_key": item.dedupe_key,
-            "headers": dict(item.headers),
-            "query": item.query,
-            "body": item.body,
-            "state": DeliveryState.RECEIVED,
-            "reason": "",
-            "duplicates": duplicates,
-            "attempt": 0,
-            "trace_id": item.id,
-            "received_at": now,
-            "next_attempt_at": func.clock_timestamp(),
-        }
+
+def _row(item: NewDelivery, *, duplicates: int) -> dict[str, object]:
+    return {
+        "tenant_id": item.tenant_id,
+        "id": item.id,
+        "connection_id": item.connection_id,
+        "provider": item.provider,
+        "kind": item.kind,
+        "event_type": item.event_type,
+        "dedupe_key": item.dedupe_key,
+        "headers": json.dumps(dict(item.headers)),
+        "query": item.query,
+        "body": item.body,
+        "duplicates": duplicates,
+    }
 
 
 def _delivery(
