@@ -19,7 +19,6 @@ def page(product: Product, browser: Browser) -> Iterator[Page]:
     agent = api.call("POST", "agents", AgentView, body={"name": "Bri", "purpose": "Desk"})
     api.close()
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    expect.set_options(timeout=20_000)
     tab = context.new_page()
     tab.goto(owner.sign_in_link)
     tab.get_by_role("button").click()

@@ -76,7 +76,6 @@ def _fill_week(product: Product) -> None:
 def page(browser: Browser, desk: Desk) -> Iterator[Page]:
     """The owner's tab."""
     context = browser.new_context(storage_state=desk.storage, viewport={"width": 1440, "height": 900})
-    expect.set_options(timeout=20_000)
     yield context.new_page()
     context.close()
 

@@ -100,7 +100,6 @@ def desk(product: Product, browser: Browser, request: pytest.FixtureRequest) -> 
     agent = api.call("POST", "agents", dict[str, object], body={"name": "Bri"})
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, locale="en-GB")
     context.set_default_timeout(30_000)
-    expect.set_options(timeout=20_000)
     page = context.new_page()
     page.goto(owner.sign_in_link)
     page.get_by_role("button").click()

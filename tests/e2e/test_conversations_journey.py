@@ -124,7 +124,6 @@ def journey(product: Product, browser: Browser) -> Generator[Journey]:
     mailbox = open_mailbox(product, shop)
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     context.set_default_timeout(20_000)
-    expect.set_options(timeout=20_000)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

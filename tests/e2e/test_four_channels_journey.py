@@ -91,7 +91,6 @@ def journey(product: Product, browser: Browser) -> Generator[Journey]:
         viewport={"width": DESK_WIDTH, "height": 900}, locale="en-GB", reduced_motion="reduce"
     )
     context.set_default_timeout(20_000)
-    expect.set_options(timeout=20_000)
     cards, page = context.new_page(), context.new_page()
     made = Journey(product, api, agent, cards, page)
     for tab in (cards, page):

@@ -5,12 +5,26 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PACKAGE = "chromium"
+_ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_PATIENCE_MILLISECONDS = 20_000.0
+"""How long is waited for what a page is to show; a page that shows it sooner costs nothing."""
 
 
 class NoChromiumError(Exception):
@@ -24,7 +38,17 @@ def chromium() -> Path:
     Raises:
         NoChromiumError
     """
-    return _given() or _on_path() or _of_playwright() or _install_by_playwright() or _install_by_system()
+    return _given() or _on_path() or _of_playwright() or _install_by_system() or _install_by_playwright()
+
+
+@contextmanager
+def running_chromium() -> Generator[Browser]:
+    """Start Chromium, with patient expectations."""
+    expect.set_options(timeout=_PATIENCE_MILLISECONDS)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=list(_ARGUMENTS))
+        yield started
+        started.close()
 
 
 def _given() -> Path | None:
@@ -47,24 +71,26 @@ def _of_playwright() -> Path | None:
     return path if path.exists() and _runs(path) else None
 
 
-def _install_by_playwright() -> Path | None:
-    _say("no Chromium found: playwright install chromium")
-    subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False, stdin=subprocess.DEVNULL)
-    return _of_playwright()
-
-
-def _install_by_system() -> Path:
-    advice = f"Install Chromium (apt-get install {_PACKAGE}), or set PATCHBAY_CHROMIUM to a program that runs."
+def _install_by_system() -> Path | None:
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
-        raise NoChromiumError(f"Playwright could not install a Chromium that runs here. {advice}")
-    _say(f"apt-get install {_PACKAGE}")
+        return None
+    _say(f"no Chromium found: apt-get install {_PACKAGE}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", _PACKAGE]):
         subprocess.run([apt, *arguments], check=False, stdin=subprocess.DEVNULL, env=environment)
-    found = _on_path()
+    return _on_path()
+
+
+def _install_by_playwright() -> Path:
+    _say("no Chromium found: playwright install chromium")
+    subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False, stdin=subprocess.DEVNULL)
+    found = _of_playwright()
     if found is None:
-        raise NoChromiumError(f"Neither Playwright nor apt-get could install Chromium. {advice}")
+        raise NoChromiumError(
+            "Neither apt-get nor Playwright could install a Chromium that runs here. "
+            f"Install Chromium (apt-get install {_PACKAGE}), or set PATCHBAY_CHROMIUM to a program that runs."
+        )
     return found
 
 

@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from slack_sdk import WebClient
 from twilio.rest import Client
 
 from tests.integration.sandbox.conftest import Product
 from tests.support.accessibility import await_stillness
-from tests.support.chromium import chromium
+from tests.support.chromium import running_chromium
 from tests.support.listener import http_answer
 from tests.support.sandbox import SandboxClient
 
@@ -22,11 +22,8 @@ Scheme = Literal["light", "dark"]
 
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
+    with running_chromium() as started:
+        yield started
 
 
 @pytest.fixture(params=[("light", 1280), ("dark", 390)], ids=["desk, light", "phone, dark"])

@@ -69,12 +69,12 @@ def test_wrong_tries_get_the_same_answer(kernel: Kernel, limiter: SignInLimiter)
         assert caught.value.code == "wrong_credentials"
 
 
-def test_unknown_users_take_as_long(kernel: Kernel, limiter: SignInLimiter) -> None:
+def test_unknown_users_cost_as_much_work(kernel: Kernel, limiter: SignInLimiter) -> None:
     def duration(email: str) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         with pytest.raises(Unauthenticated):
             sign_in(kernel, email, Secret("a wrong one, surely"), limiter=limiter)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     duration(EMAIL)
     known = min(duration(EMAIL) for _ in range(4))
