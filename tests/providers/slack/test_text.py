@@ -47,7 +47,7 @@ def test_nothing_in_an_answer_is_a_mention_or_a_disguised_link(text: str) -> Non
     "raw", ["<" * 100_000, "<@UBOT>" * 20_000, "<a" * 50_000, "<@UBOT> " + "," * 100_000, "&amp;" * 20_000]
 )
 def test_long_texts_take_linear_time(raw: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     read_text(raw, bot_user_id="UBOT", bot_name="frontdesk")
 
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
