@@ -360,6 +360,7 @@ def _forget_said(store: Store) -> None:
     forget_changes(state.google)
     state.model.scripted.clear()
     state.faults.clear()
+    state.happened.clear()
     state.accepted.clear()
     state.deliveries.clear()
     state.calls.clear()

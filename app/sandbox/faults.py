@@ -1,13 +1,14 @@
 """What can be made to go wrong with a provider's answer: a table of kinds."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.sandbox.state import Fault, Store
+from app.sandbox.state import Fault, Happened, Store
 
 Handler = Callable[[], Awaitable[Response]]
 Refusal = Callable[[int, Fault], Response]
@@ -52,6 +53,36 @@ class HangingUp(Response):
         return gone not in done
 
 
+class SlowLoris(Response):
+    """Begins an answer and goes on with one byte a second, until the caller has enough.
+
+    Args:
+        seconds: how long it goes on at most.
+    """
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__(media_type="application/json")
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send blanks, which every JSON document may begin with, then close the connection."""
+        head = [(b"content-type", b"application/json"), (b"content-length", b"1000000")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        released: asyncio.Event = scope["extensions"][RELEASED]
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            async with asyncio.timeout(self._seconds):
+                while not gone.done() and not released.is_set():
+                    await send({"type": "http.response.body", "body": b" ", "more_body": True})
+                    await asyncio.wait({gone}, timeout=1)
+        except TimeoutError:
+            pass
+        finally:
+            gone.cancel()
+        abort: Callable[[], None] = scope["extensions"][ABORT]
+        abort()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of fault. ``acts`` is True if the call takes effect although its caller does not learn so."""
@@ -68,6 +99,7 @@ KINDS: Mapping[str, Kind] = {
     "401": Kind(lambda fault, refusal: refusal(401, fault)),
     "garbage": Kind(lambda fault, refusal: Response("<html><body>502 Bad Gateway</body></html>", 200)),
     "hang": Kind(lambda fault, refusal: HangingUp(seconds=fault.seconds)),
+    "slow_loris": Kind(lambda fault, refusal: SlowLoris(seconds=fault.seconds)),
     "reset": Kind(lambda fault, refusal: HangingUp(seconds=0)),
     "accept_then_500": Kind(lambda fault, refusal: refusal(500, fault), acts=True),
     "accept_then_hang": Kind(lambda fault, refusal: HangingUp(seconds=fault.seconds), acts=True),
@@ -79,7 +111,7 @@ async def answer_or_fail(store: Store, *, service: str, method: str, handle: Han
     """Count a call and answer it, or let the fault that is due happen instead."""
     name = f"{service} {method}"
     store.state.calls[name] = store.state.calls.get(name, 0) + 1
-    fault = _take_fault(store, service=service, method=method)
+    fault = _take_fault(store, service=service, method=method, now=time.time())
     if fault is None:
         return await handle()
     kind = KINDS[fault.kind]
@@ -88,10 +120,11 @@ async def answer_or_fail(store: Store, *, service: str, method: str, handle: Han
     return kind.respond(fault, refusal)
 
 
-def _take_fault(store: Store, *, service: str, method: str) -> Fault | None:
+def _take_fault(store: Store, *, service: str, method: str, now: float) -> Fault | None:
     for fault in store.state.faults:
         if fault.service == service and fault.method in {method, "*"}:
             fault.count -= 1
+            store.state.happened.append(Happened(service=service, method=method, kind=fault.kind, at=now))
             taken = fault.model_copy()
             store.state.faults = [item for item in store.state.faults if item.count > 0]
             store.touch()

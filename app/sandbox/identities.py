@@ -140,7 +140,7 @@ def identities_of(state: SandboxState) -> Identities:
             auth_token=account.auth_token,
             numbers=tuple(number.phone_number for number in account.numbers),
         )
-        for account in state.twilio.accounts
+        for account in state.twilio.accounts[:2]
     )
     resend, other_resend = (identity_of(account) for account in state.resend.accounts)
     return Identities(

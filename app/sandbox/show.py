@@ -19,6 +19,7 @@ def show_ledger(world: World) -> Answer:
         "accepted": [item.model_dump() for item in state.accepted],
         "deliveries": [item.model_dump() for item in state.deliveries],
         "calls": dict(state.calls),
+        "faults": [item.model_dump() for item in state.happened],
     }
 
 

@@ -198,6 +198,15 @@ class Fault(Record):
     seconds: float = Field(default=30.0, ge=0, le=600)
 
 
+class Happened(Record):
+    """A fault that came true."""
+
+    service: str
+    method: str
+    kind: str
+    at: float
+
+
 class Accepted(Record):
     """A message that the product handed over and a provider accepted."""
 
@@ -269,6 +278,7 @@ class SandboxState(Record):
     google: GoogleState
     pace: Pace = Field(default_factory=Pace)
     faults: list[Fault] = Field(default_factory=list[Fault])
+    happened: list[Happened] = Field(default_factory=list[Happened])
     accepted: list[Accepted] = Field(default_factory=list[Accepted])
     deliveries: list[Delivery] = Field(default_factory=list[Delivery])
     calls: dict[str, int] = Field(default_factory=dict[str, int])

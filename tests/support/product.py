@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from unittest import mock
 
 import httpx2
 import psutil
@@ -24,6 +25,7 @@ from rq.serializers import JSONSerializer
 
 from app.sandbox.identities import load_identities
 from services.kernel.queue import QUEUE_NAME
+from services.kernel.settings import Settings, load_settings
 from tests.support.sandbox import SandboxClient
 from workers.runtime import data_folder, process
 from workers.runtime.process import Command
@@ -243,6 +245,19 @@ class Product:
         assert result.returncode == 0, f"patchbay {arguments[0]}: {result.stderr}"
         return result.stdout
 
+    def spawn_command(
+        self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.Popen[bytes]:
+        """Begin ``patchbay <arguments>`` beside the product, with these settings too; whoever calls ends it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "workers.runtime.cli", *arguments],
+            cwd=ROOT,
+            env={**self._full_environment(), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def bootstrap(self, *, email: str, tenant: str) -> Bootstrapped:
         """Create a tenant with its owner and an API key, as a script would."""
         return Bootstrapped.model_validate_json(
@@ -251,15 +266,35 @@ class Product:
 
     def queue_length(self) -> int:
         """Return how many wake-ups wait for a worker."""
-        return Queue(QUEUE_NAME, connection=self._redis(), serializer=JSONSerializer).count
+        return Queue(QUEUE_NAME, connection=self.redis(), serializer=JSONSerializer).count
+
+    def redis(self) -> Redis:
+        """Return its Redis."""
+        environment = {**self._full_environment(), **self._running_environment()}
+        return Redis.from_url(environment["PATCHBAY_REDIS_URL"], socket_timeout=5)
 
     def database_url(self) -> str:
         """Return the database's address, as the product uses it."""
         return self._running_environment()["PATCHBAY_DATABASE_OWNER_URL"]
 
+    def settings(self) -> Settings:
+        """Return the settings that its processes have, for a test that acts beside them."""
+        with mock.patch.dict(os.environ, {**self._full_environment(), **self._running_environment()}, clear=True):
+            return load_settings()
+
     def log_lines(self) -> list[LogLine]:
         """Return what its processes have logged since the first start."""
         return [LogLine.model_validate_json(line) for line in self._json_lines(0)]
+
+    def log_size(self) -> int:
+        """Return how much its processes have written to their log so far, in bytes."""
+        return self._log_file.stat().st_size
+
+    def said(self, begin: int) -> bytes:
+        """Return what they have written since the log was of that size."""
+        with self._log_file.open("rb") as file:
+            file.seek(begin)
+            return file.read()
 
     def errors(self) -> list[LogLine]:
         """Return what was logged at error level, in all processes."""
@@ -320,9 +355,6 @@ class Product:
         running = data_folder.find_running(self.data_dir)
         assert running is not None, "the product is not running"
         return running.environment
-
-    def _redis(self) -> Redis:
-        return Redis.from_url(self._running_environment()["PATCHBAY_REDIS_URL"], socket_timeout=5)
 
     def _await_books(self, sandbox: SandboxClient) -> None:
         path = self.data_dir / "sandbox" / "state.json"

@@ -141,6 +141,20 @@ def test_a_hanging_answer_outlasts_the_caller(sandbox: SandboxClient) -> None:
     assert len(sandbox.answers()) == 1
 
 
+def test_a_slow_answer_comes_byte_by_byte_and_means_nothing(sandbox: SandboxClient) -> None:
+    sandbox.fail("slack", "slow_loris", method="chat.postMessage")
+    headers = {"authorization": f"Bearer {sandbox.identities.own_app.bot_token}"}
+    body = {"channel": "C0GENERAL01", "text": "x"}
+    url = f"{sandbox.base_url}/slack/api/chat.postMessage"
+    with httpx2.stream("POST", url, headers=headers, json=body, timeout=5) as answer:
+        assert next(answer.iter_raw()) == b" "
+    ledger = sandbox.ledger()
+    assert not ledger.answers
+    assert [(item.service, item.method, item.kind) for item in ledger.faults] == [
+        ("slack", "chat.postMessage", "slow_loris")
+    ]
+
+
 def test_an_app_is_revoked_and_uninstalled(sandbox: SandboxClient, bot: WebClient, product: Product) -> None:
     app = sandbox.identities.slack_app
     with pytest.raises(SlackApiError) as caught:
