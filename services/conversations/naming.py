@@ -1,4 +1,4 @@
-"""Asks a provider who a contact is whom its webhooks name only by an id."""
+"""Asks a provider who a contact is whom its webhooks name only by an id: at first sight, and hourly."""
 
 import logging
 from typing import Any
@@ -15,9 +15,10 @@ logger = logging.getLogger(__name__)
 
 
 def name_contact(kernel: Kernel, *, tenant_id: UUID, contact_id: UUID) -> None:
-    """Ask the provider who a contact is whom it named only by an id. Doing it twice does no harm.
+    """Ask the provider who a contact is whom it named only by an id; people change their names, too.
 
-    A name is a courtesy: if the provider does not give it now, the id stays and nothing else waits for it.
+    Doing it twice does no harm. A name is a courtesy: if the provider does not give it now, what is known stays, and
+    nothing else waits for it.
     """
     try:
         found = connections.with_fresh_token(
@@ -32,14 +33,14 @@ def name_contact(kernel: Kernel, *, tenant_id: UUID, contact_id: UUID) -> None:
         return
     with kernel.unit_of_work(tenant_id) as work:
         contact = repository.find_contact_by_id(work, contact_id)
-        if contact and name:
+        if contact and name and name != contact.name:
             contact.name = name
             for conversation_id in repository.list_conversation_ids(work, contact_id):
                 work.notify("conversation", conversation_id)
 
 
 def _open_directory(kernel: Kernel, work: UnitOfWork, contact_id: UUID) -> tuple[str, str, Any] | None:
-    """Return a nameless contact's id at its provider, the provider, and a client to ask it with."""
+    """Return a contact's id at its provider, the provider, and a client to ask it with."""
     found = repository.find_identity_and_connection(work, contact_id)
     if found is None:
         return None

@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     retry_base_seconds: float = Field(default=5.0, gt=0)
     outbound_deadline_seconds: float = Field(default=15.0, gt=0)
     max_webhook_bytes: int = Field(default=2 * 1024 * 1024, gt=0)
+    archive_after_days: float = Field(default=90, ge=0)
+    """How long nobody must have written before a conversation is archived; 0: never."""
     delivery_retention_days: float = Field(default=30, ge=1)
     """How long the content of webhooks is kept, to be looked at and replayed."""
 

@@ -1,4 +1,4 @@
-"""The scheduler process: one loop that sweeps for work nobody was woken for, and for leases that ran out."""
+"""The scheduler process: one loop that sweeps for work nobody was woken for, and runs errands when it is their turn."""
 
 import signal
 import threading
@@ -8,6 +8,7 @@ from types import FrameType
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 
+from services import errands
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.log import get_logger
 from services.kernel.settings import Settings
@@ -35,11 +36,16 @@ def run(settings: Settings) -> None:
         signal.signal(number, handle)
     log.info("scheduler.started", sweep_seconds=settings.sweep_seconds)
     try:
-        loop(kernel, sweep=sweep.run, every_seconds=settings.sweep_seconds, stopping=stopping)
+        loop(kernel, sweep=_sweep, every_seconds=settings.sweep_seconds, stopping=stopping)
     finally:
         keys.stop()
         kernel.close()
         log.info("scheduler.stopped")
+
+
+def _sweep(kernel: Kernel) -> None:
+    sweep.run(kernel)
+    errands.run_due(kernel)
 
 
 def loop(kernel: Kernel, *, sweep: Callable[[Kernel], object], every_seconds: float, stopping: threading.Event) -> None:
