@@ -21,7 +21,7 @@ from services.kernel.tenancy import TenantViolation
 from services.operations import SELF_TEST_PATH, answer_self_test
 from services.provider_kit.contract import Answer, WebhookRequest
 from services.provider_kit.registry import slug_of
-from services.webhooks.ingest import Address, Ingest, WrongContentType
+from services.webhooks.ingest import Address, Ingest, Verified, WrongContentType
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class WebhookApp:
         request = _request(self._kernel.settings.public_url, scope, address, body)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                verified = await anyio.to_thread.run_sync(self._ingest.verify, address, request, abandon_on_cancel=True)
+                verified = await self._verify(address, request)
                 if verified.deliveries:
                     await self._commits.add(verified.deliveries)
         except WrongContentType as error:
@@ -112,6 +112,12 @@ class WebhookApp:
             logger.warning("webhooks.delivery.not_stored: %s", type(error).__name__)
             raise _Rejected(503, "Not stored; send it again.", reason="not_stored") from error
         return verified.answer
+
+    async def _verify(self, address: Address, request: WebhookRequest) -> Verified:
+        verified = self._ingest.verify_from_memory(address, request)
+        if verified is not None:
+            return verified
+        return await anyio.to_thread.run_sync(self._ingest.verify, address, request, abandon_on_cancel=True)
 
     def _answer_self_test(self, scope: Scope, body: bytes) -> Answer:
         """Answer `patchbay doctor`, which calls as a provider does; nothing is stored."""

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -41,28 +42,57 @@ class EndpointDirectory:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._remembered: dict[tuple[str, ...], tuple[float, tuple[Endpoint, ...]]] = {}
+        self._under_way: dict[tuple[str, ...], Future[tuple[Endpoint, ...]]] = {}
 
     def by_token(self, *, provider: str, token: str) -> tuple[Endpoint, ...]:
         """Return the endpoint with this token, or none."""
-        return self._remember(("token", provider, token), lambda: self._find_by_token(provider, token))
+        return self._remember(_token_key(provider, token), lambda: self._find_by_token(provider, token))
 
     def by_account(self, *, provider: str, account_ids: Sequence[str]) -> tuple[Endpoint, ...]:
         """Return the endpoints of all connections to one of these external accounts."""
-        names = tuple(sorted(set(account_ids)))
-        return self._remember(("account", provider, *names), lambda: self._find_by_account(provider, names))
+        names = _names(account_ids)
+        return self._remember(_account_key(provider, names), lambda: self._find_by_account(provider, names))
+
+    def recall(self, *, provider: str, token: str = "", account_ids: Sequence[str] = ()) -> tuple[Endpoint, ...] | None:
+        """Return what is remembered for a token, or else for external accounts; None if it has to be looked up."""
+        key = _token_key(provider, token) if token else _account_key(provider, _names(account_ids))
+        with self._lock:
+            return self._fresh(key)
 
     def _remember(self, key: tuple[str, ...], find: Callable[[], tuple[Endpoint, ...]]) -> tuple[Endpoint, ...]:
-        now = self._monotonic()
+        """Return what is remembered; else look it up, once for all who ask meanwhile."""
         with self._lock:
-            known = self._remembered.get(key)
-            if known and now < known[0]:
-                return known[1]
-        found = find()
+            known = self._fresh(key)
+            if known is not None:
+                return known
+            under_way = self._under_way.get(key)
+            mine = self._under_way.setdefault(key, Future())
+        if under_way is not None:
+            return under_way.result()
+        return self._look_up(key, find, mine)
+
+    def _look_up(
+        self, key: tuple[str, ...], find: Callable[[], tuple[Endpoint, ...]], mine: "Future[tuple[Endpoint, ...]]"
+    ) -> tuple[Endpoint, ...]:
+        now = self._monotonic()
+        try:
+            found = find()
+        except BaseException as error:
+            with self._lock:
+                del self._under_way[key]
+            mine.set_exception(error)
+            raise
         with self._lock:
             if len(self._remembered) >= CACHE_SIZE:
                 self._remembered.clear()
             self._remembered[key] = (now + CACHE_SECONDS, found)
+            del self._under_way[key]
+        mine.set_result(found)
         return found
+
+    def _fresh(self, key: tuple[str, ...]) -> tuple[Endpoint, ...] | None:
+        known = self._remembered.get(key)
+        return known[1] if known and self._monotonic() < known[0] else None
 
     def _find_by_token(self, provider: str, token: str) -> tuple[Endpoint, ...]:
         with self._kernel.unscoped_session("webhooks.find_endpoint", patience_seconds=_PATIENCE_SECONDS) as session:
@@ -98,3 +128,15 @@ class EndpointDirectory:
                         )
                     )
         return tuple(endpoints)
+
+
+def _token_key(provider: str, token: str) -> tuple[str, ...]:
+    return ("token", provider, token)
+
+
+def _account_key(provider: str, names: Sequence[str]) -> tuple[str, ...]:
+    return ("account", provider, *names)
+
+
+def _names(account_ids: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(account_ids)))

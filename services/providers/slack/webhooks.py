@@ -20,7 +20,7 @@ from services.provider_kit.contract import (
     MessageReceived,
     WebhookRequest,
 )
-from services.provider_kit.payloads import parse_json, read_model
+from services.provider_kit.payloads import parse_json, read_model, remember_last
 from services.provider_kit.signatures import check_fresh, refuse_signature, require_header, require_secret
 from services.providers.slack.schemas import Envelope, Event
 from services.providers.slack.text import mentions, read_text
@@ -46,6 +46,9 @@ _SILENT: Mapping[str, str] = {
     "message_replied": "a thread got a reply, which arrives as its own event",
     "tombstone": "a message was deleted",
 }
+
+_read_json = remember_last(parse_json)
+_read_envelope = remember_last(lambda body: read_model(Envelope, _read_json(body)))
 
 
 class _At(Clock):
@@ -82,7 +85,7 @@ def handshake(request: WebhookRequest) -> Answer | None:
     if b"url_verification" not in request.body:
         return None  # nearly all requests: no need to decode what is not authenticated yet
     try:
-        values = parse_json(request.body)
+        values = _read_json(request.body)
     except InvalidInput:
         return None
     challenge = values.get("challenge")
@@ -98,7 +101,7 @@ def account_ids(request: WebhookRequest) -> Sequence[str]:
     In a channel shared between companies ``team_id`` may be the other one; ``authorizations`` names ours.
     """
     try:
-        envelope = read_model(Envelope, parse_json(request.body))
+        envelope = _read_envelope(request.body)
     except InvalidInput:
         return ()
     named = (envelope.team_id, *(item.team_id for item in envelope.authorizations))
@@ -121,7 +124,7 @@ def dedupe_key(request: WebhookRequest) -> str:
     Raises:
         InvalidInput: the body is no event.
     """
-    envelope = read_model(Envelope, parse_json(request.body))
+    envelope = _read_envelope(request.body)
     if envelope.event_id:
         return envelope.event_id
     if envelope.type == "app_rate_limited":
@@ -161,8 +164,7 @@ def parse(request: WebhookRequest, *, settings: Mapping[str, str]) -> Sequence[I
 
 
 def _read(request: WebhookRequest) -> tuple[Envelope, str, dict[str, object]]:
-    values = parse_json(request.body)
-    envelope = read_model(Envelope, values)
+    values, envelope = _read_json(request.body), _read_envelope(request.body)
     if envelope.type != "event_callback":
         return envelope, envelope.type, {"type": envelope.type}
     inner = values.get("event")

@@ -1,8 +1,11 @@
 """What the door remembers of endpoints is right after five seconds, whichever process changed it."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
+from sqlalchemy import event
 
 from services import connections
 from services.webhooks.endpoints import Endpoint, EndpointDirectory
@@ -85,3 +88,37 @@ def test_a_look_up_that_takes_long_is_not_kept_for_longer(line: Line, shop: Shop
     assert len(directory.by_token(provider="slack", token=token)) == 1
     connections.disconnect(line.kernel, actor=shop.actor, connection_id=shop.slack.id)
     assert directory.by_token(provider="slack", token=token) == ()
+
+
+def test_many_who_ask_at_once_cost_one_look_up(line: Line, shop: Shop) -> None:
+    directory = EndpointDirectory(line.kernel)
+    token = webhook_url(shop.slack, "events").split("/")[-2]
+    together = Barrier(6)
+    looks: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "FROM webhook_endpoint" in statement:
+            looks.append(statement)
+
+    def ask(_number: int) -> tuple[Endpoint, ...]:
+        together.wait()
+        return directory.by_token(provider="slack", token=token)
+
+    event.listen(line.kernel.database.engine, "before_cursor_execute", note)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            found = list(pool.map(ask, range(6)))
+    finally:
+        event.remove(line.kernel.database.engine, "before_cursor_execute", note)
+    assert len(looks) == 1
+    assert [[endpoint.connection_id for endpoint in each] for each in found] == [[shop.slack.id]] * 6
+
+
+def test_memory_alone_answers_until_it_is_stale(line: Line, shop: Shop, watch: Watch) -> None:
+    directory = EndpointDirectory(line.kernel, monotonic=watch)
+    token = webhook_url(shop.slack, "events").split("/")[-2]
+    assert directory.recall(provider="slack", token=token) is None
+    found = directory.by_token(provider="slack", token=token)
+    assert directory.recall(provider="slack", token=token) == found
+    watch.seconds += STALE_SECONDS
+    assert directory.recall(provider="slack", token=token) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from services.kernel.errors import InvalidInput
-from services.provider_kit.payloads import parse_form, parse_json, read_model, storable_text
+from services.provider_kit.payloads import parse_form, parse_json, read_model, remember_last, storable_text
 
 
 class Wire(BaseModel):
@@ -106,3 +106,18 @@ def test_a_model_error_names_the_place_and_not_the_value() -> None:
     assert caught.value.field == "count"
     assert words not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
+
+
+def test_a_body_is_read_once_in_a_row_and_never_taken_for_another() -> None:
+    read: list[bytes] = []
+    read_once = remember_last(lambda body: (read.append(body), len(read))[1])
+    first, equal = b"a body", bytes(bytearray(b"a body"))
+    assert [read_once(first), read_once(first), read_once(equal), read_once(first)] == [1, 1, 2, 3]
+
+
+def test_a_body_that_cannot_be_read_is_refused_each_time() -> None:
+    read_once = remember_last(parse_json)
+    body = b"no json"
+    for _ in range(2):
+        with pytest.raises(InvalidInput):
+            read_once(body)
