@@ -7,6 +7,7 @@ from app.http.probes import create_probe_app
 from app.http.webhooks import PREFIX, create_webhook_app
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
+from services.operations import require_durability
 from services.vault import hold_keys
 
 
@@ -14,7 +15,8 @@ def create() -> AsgiApp:
     """Build everything that the web process serves; what the server calls.
 
     Raises:
-        ConfigurationError: a database, Redis or key is missing, or the key is not the database's.
+        ConfigurationError: a database, Redis or key is missing, the key is not the database's, or the database
+            forgets in a power cut what it has acknowledged.
     """
     settings = Settings()
     kernel = _build_kernel(settings, process="web")
@@ -25,7 +27,8 @@ def create_webhooks_only() -> AsgiApp:
     """Build the webhook line alone, with its probes, for a process of its own; no page framework is loaded.
 
     Raises:
-        ConfigurationError: a database, Redis or key is missing, or the key is not the database's.
+        ConfigurationError: a database, Redis or key is missing, the key is not the database's, or the database
+            forgets in a power cut what it has acknowledged.
     """
     settings = Settings()
     kernel = _build_kernel(settings, process="webhooks")
@@ -34,6 +37,7 @@ def create_webhooks_only() -> AsgiApp:
 
 def _build_kernel(settings: Settings, *, process: str) -> Kernel:
     kernel = build_kernel(settings)
+    require_durability(kernel)
     # At the end of the process and not of the server: that one knows nothing of keys.
     atexit.register(hold_keys(kernel, process=process).stop)
     return kernel

@@ -1,7 +1,7 @@
 """For operators: what the whole installation does, and whether it is set up as it must be."""
 
 from services.operations.checks import judge
-from services.operations.gathering import gather
+from services.operations.gathering import gather, require_durability
 from services.operations.measuring import HEARD_SECONDS, LATELY, list_heard, measure
 from services.operations.schema import expected_revision
 from services.operations.self_test import SELF_TEST_PATH, answer_self_test
@@ -23,4 +23,5 @@ __all__ = [
     "judge",
     "list_heard",
     "measure",
+    "require_durability",
 ]

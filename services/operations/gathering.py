@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
 from services.kernel.db import Database
 from services.kernel.errors import ConfigurationError, PatchbayError
@@ -98,6 +98,27 @@ def _tried(kernel: Kernel, key: KeyFacts) -> KeyFacts:
     except ConfigurationError as error:
         return replace(key, problem=str(error))
     return key
+
+
+def require_durability(kernel: Kernel) -> None:
+    """Check that PostgreSQL keeps through a power cut what it has committed; for processes that acknowledge.
+
+    Every session of ours waits for its commits to be flushed; whether flushing means anything is the server's choice.
+    A database that is away, or not set up yet, is no reason not to start.
+
+    Raises:
+        ConfigurationError: it may forget what it has committed.
+    """
+    try:
+        with kernel.unscoped_session("operations.examine") as session:
+            server = repository.read_server(session)
+    except (OperationalError, ProgrammingError):
+        return
+    if server.fsync != "on":
+        raise ConfigurationError(
+            "PostgreSQL runs with fsync=off: in a power cut it would forget what providers were told is kept."
+            " Set fsync = on in postgresql.conf and restart it."
+        )
 
 
 def _database(settings: Settings) -> DatabaseFacts | None:
