@@ -87,6 +87,18 @@ class Connection(TenantRow, table=True):
     last_error_at: datetime | None = Field(default=None, sa_column=time_column("last_error_at", nullable=True))
     last_error: str = ""
     error_count: int = 0
+    circuit_failures: int = 0
+    """Calls in a row that the provider did not answer, or answered with a failure of its own."""
+    circuit_opened_at: datetime | None = Field(default=None, sa_column=time_column("circuit_opened_at", nullable=True))
+    """Since when no calls are made but probes; none while they are."""
+    circuit_next_at: datetime | None = Field(default=None, sa_column=time_column("circuit_next_at", nullable=True))
+    """When the next probe may be made."""
+    circuit_reason: str = ""
+    """What failed last, in words."""
+    held_until: datetime | None = Field(default=None, sa_column=time_column("held_until", nullable=True))
+    """Before when the provider wants no more calls."""
+    holds_sends_only: bool = False
+    """Whether it wants other calls meanwhile."""
     token_expires_at: datetime | None = Field(default=None, sa_column=time_column("token_expires_at", nullable=True))
     """When the access token ends; none if it does not."""
     refresh_due_at: datetime | None = Field(default=None, sa_column=time_column("refresh_due_at", nullable=True))

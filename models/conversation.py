@@ -148,7 +148,9 @@ class Message(WorkRow, table=True):
             "counted_at",
             postgresql_where=text("counted_at IS NOT NULL"),
         ),
-        Index("ix_message_open", "next_attempt_at", postgresql_where=text("state IN ('queued', 'sending')")),
+        Index(
+            "ix_message_open", "tenant_id", "next_attempt_at", postgresql_where=text("state IN ('queued', 'sending')")
+        ),
     )
 
     conversation_id: UUID

@@ -39,7 +39,7 @@ class Turn(WorkRow, table=True):
             "finished_at",
             postgresql_where=text("reply_id IS NOT NULL"),
         ),
-        Index("ix_turn_open", "next_attempt_at", postgresql_where=text("state IN ('due', 'running')")),
+        Index("ix_turn_open", "tenant_id", "next_attempt_at", postgresql_where=text("state IN ('due', 'running')")),
     )
 
     conversation_id: UUID

@@ -161,6 +161,12 @@ def _activity_metrics(activity: Activity) -> Generator[Metric]:
         activity.failures,
     )
     yield _counts("patchbay_dead_letters", "Deliveries that wait for a person.", ("provider",), activity.dead_letters)
+    yield _counts(
+        "patchbay_circuits",
+        "Connections through which no calls are made now.",
+        ("provider", "state"),
+        activity.circuits,
+    )
     yield _counts("patchbay_processes", "Processes heard of in 60 s.", ("process",), activity.processes)
     for name, label, help_text, durations in (
         ("processing", "provider", "From received to done", activity.processing),

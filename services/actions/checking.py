@@ -149,6 +149,14 @@ def _waits_for_connection(facts: _Facts) -> Stop | None:
     return Stop(facts.run.state, connections.WAITS_FOR_CONNECTION, words, again_seconds=PARKED_SECONDS)
 
 
+def _waits_for_provider(facts: _Facts) -> Stop | None:
+    wait = connections.wait_for_call(facts.work, facts.connection)
+    if wait is None:
+        return None
+    seconds = wait.wait.total_seconds()
+    return Stop(facts.run.state, connections.WAITS_FOR_PROVIDER, wait.words, again_seconds=seconds)
+
+
 _RULES: tuple[Callable[[_Facts], Stop | None], ...] = (
     _is_disconnected,
     _is_late,
@@ -156,4 +164,5 @@ _RULES: tuple[Callable[[_Facts], Stop | None], ...] = (
     _is_not_granted,
     _has_opted_out,
     _waits_for_connection,
+    _waits_for_provider,
 )

@@ -232,6 +232,7 @@ def _fail(
     connection = repository.get_connection(work, run.connection_id)
     if connections.is_about_connection(error):
         connections.note_failure(work, connection, error, now=now)
+    connections.note_busy(work, connection, error, is_send=False)
     attempts.record_failure(work, run, subject="action", error=error, retry_seconds=seconds, now=now)
     run.error_code, run.error_text = error.code, error.message
     if unsure and (seconds is None or isinstance(error, Refused) or claim.action.find is None):

@@ -87,6 +87,15 @@ class ModelRunner:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Return false: a model takes seconds."""
+        return False
+
+    def answer_many(self, requests: Sequence[TurnRequest]) -> Sequence[TurnReply]:
+        """Answer several messages, one after the other."""
+        return [self.answer(request) for request in requests]
+
     def answer(self, request: TurnRequest, toolbox: Toolbox = NO_TOOLS) -> TurnReply:
         """Answer from the instructions, the playbook and what tools say, in the model's words.
 

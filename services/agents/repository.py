@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, cast, delete, func, literal, literal_column, select, text, update
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import ColumnElement, delete, func, literal, select, text, update
 from sqlmodel import col
 from sqlmodel import select as select_rows
 
@@ -149,32 +148,53 @@ def read_words(work: UnitOfWork, sentences: Sequence[str]) -> tuple[tuple[Word, 
 
 def list_candidates(work: UnitOfWork, agent_id: UUID, sentences: Sequence[Sequence[Word]]) -> tuple[Candidate, ...]:
     """Return the agent's entries whose questions are most like these sentences, in the playbook's order."""
-    search = build_query(sentences)
-    if not search:
-        return ()
-    query = cast(literal(search), TSQUERY)
-    answer_stems = func.tsvector_to_array(func.ts_filter(col(PlaybookEntry.search), literal_column("'{c}'")))
-    statement = (
-        select(col(PlaybookEntry.position), col(PlaybookEntry.question), col(PlaybookEntry.answer), answer_stems)
-        .where(
-            col(PlaybookEntry.tenant_id) == work.tenant_id,
-            col(PlaybookEntry.agent_id) == agent_id,
-            col(PlaybookEntry.search).op("@@")(query),
-        )
-        .order_by(func.ts_rank(col(PlaybookEntry.search), query).desc(), col(PlaybookEntry.position))
-        .limit(MAX_CANDIDATES)
+    return list_candidates_of(work, [(agent_id, sentences)])[0]
+
+
+_FIND_CANDIDATES = text(
+    "SELECT asked.place, entry.question, entry.answer, entry.answer_stems"
+    " FROM unnest(CAST(:agents AS uuid[]), CAST(:queries AS text[])) WITH ORDINALITY AS asked (agent_id, query, place),"
+    " LATERAL (SELECT position, question, answer, tsvector_to_array(ts_filter(search, '{c}')) AS answer_stems"
+    " FROM playbook_entry WHERE tenant_id = :tenant_id AND playbook_entry.agent_id = asked.agent_id"
+    " AND search @@ CAST(asked.query AS tsquery)"
+    " ORDER BY ts_rank(search, CAST(asked.query AS tsquery)) DESC, position LIMIT :most) AS entry"
+    " ORDER BY asked.place, entry.position"
+)
+
+
+def list_candidates_of(
+    work: UnitOfWork, asked: Sequence[tuple[UUID, Sequence[Sequence[Word]]]]
+) -> list[tuple[Candidate, ...]]:
+    """Return such entries for several messages at once, each given as an agent and the words of its sentences."""
+    queries = [build_query(sentences) for _, sentences in asked]
+    wanted = [place for place, query in enumerate(queries) if query]
+    found: list[list[Candidate]] = [[] for _ in asked]
+    if not wanted:
+        return list(map(tuple, found))
+    rows = work.session.connection().execute(
+        _FIND_CANDIDATES,
+        {
+            "tenant_id": work.tenant_id,
+            "agents": [asked[place][0] for place in wanted],
+            "queries": [queries[place] for place in wanted],
+            "most": MAX_CANDIDATES,
+        },
     )
-    rows = sorted(work.session.connection().execute(statement).all(), key=lambda row: row[0])
-    questions = read_words(work, [question for _, question, _, _ in rows])
-    return tuple(
-        Candidate(
-            question=question,
-            answer=answer,
-            words=words,
-            stems=meaningful_stems(words),
-            answer_stems=frozenset(stems),
-        )
-        for (_, question, answer, stems), words in zip(rows, questions, strict=True)
+    entries = rows.all()
+    questions = list(dict.fromkeys(question for _, question, _, _ in entries))
+    words = dict(zip(questions, read_words(work, questions), strict=True))
+    for place, question, answer, stems in entries:
+        found[wanted[place - 1]].append(_candidate(question, answer, words[question], stems))
+    return list(map(tuple, found))
+
+
+def _candidate(question: str, answer: str, words: tuple[Word, ...], stems: Sequence[str]) -> Candidate:
+    return Candidate(
+        question=question,
+        answer=answer,
+        words=words,
+        stems=meaningful_stems(words),
+        answer_stems=frozenset(stems),
     )
 
 

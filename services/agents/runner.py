@@ -1,5 +1,6 @@
 """What an agent is asked, what it answers, and the interface between the line and whoever answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
@@ -56,6 +57,19 @@ class TurnReply:
 
 class AgentRunner(Protocol):
     """Answers turns."""
+
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether it answers without waiting for anybody; then it is asked in the worker's own thread, in batches."""
+        ...
+
+    def answer_many(self, requests: Sequence[TurnRequest]) -> Sequence[TurnReply]:
+        """Answer several messages, without tools.
+
+        Raises:
+            RetryLater, Refused
+        """
+        ...
 
     def answer(self, request: TurnRequest, toolbox: Toolbox = NO_TOOLS) -> TurnReply:
         """Answer one message. Holds no transaction while it thinks, and changes nothing but through the toolbox.

@@ -41,6 +41,11 @@ def runner_for(kernel: Kernel, tenant_id: UUID, agent: HasModel) -> AgentRunner:
     return ModelRunner(kernel) if model_name(kernel.settings, agent.model) else PlaybookRunner(kernel)
 
 
+def needs_history(kernel: Kernel, agent: HasModel) -> bool:
+    """Return whether who answers for an agent looks at what was said before."""
+    return bool(model_name(kernel.settings, agent.model))
+
+
 def list_agents(kernel: Kernel, *, actor: Actor) -> tuple[AgentView, ...]:
     """Return the tenant's agents by name."""
     require(actor, Permission.AGENTS_VIEW)

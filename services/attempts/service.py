@@ -1,34 +1,64 @@
 """One retry policy for deliveries, turns, messages, action runs and rehearsals."""
 
+import random
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
+from uuid import UUID
 
 from models import ActionRun, FailedAttempt, Message, Rehearsal, Turn, WebhookDelivery
+from services.attempts import repository
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import PatchbayError, RetryLater
 from services.kernel.ids import new_id
 from services.kernel.leases import backoff_seconds
-from services.kernel.settings import Settings
 
 Subject = Literal["delivery", "turn", "message", "action", "rehearsal"]
 CUT_OFF = "cut_off"
 """The cause of what was given up because no attempt at it came to an end."""
+MOST_CUT_OFF = 3
+"""How often a worker may die over the same row until it is left alone."""
+_AFTER_JITTER = 0.05
+"""Share that is added at most to a wait that the provider names: never earlier, and not much later."""
 
 
-def seconds_until_retry(settings: Settings, error: Exception, *, attempt: int) -> float | None:
+class RetryPolicy(Protocol):
+    """How often and how soon something is tried again; the settings are one."""
+
+    @property
+    def max_attempts(self) -> int:
+        """Attempts in all."""
+        ...
+
+    @property
+    def retry_base_seconds(self) -> float:
+        """Wait after the first attempt; doubles with each."""
+        ...
+
+
+def seconds_until_retry(
+    policy: RetryPolicy, error: Exception, *, attempt: int, jitter: float | None = None
+) -> float | None:
     """Return how long to wait before the next attempt; None if there is none.
 
     Only errors that time can heal are tried again: :class:`RetryLater`, whose ``after`` wins over our own
     backoff, and crashes. Any other refusal is final at once.
+
+    Args:
+        policy: how often and how soon.
+        error: what the attempt raised.
+        attempt: its number, from 1.
+        jitter: fraction between 0 and 1, drawn if not given.
     """
-    if attempt >= settings.max_attempts:
+    if attempt >= policy.max_attempts:
         return None
+    drawn = random.random() if jitter is None else jitter  # noqa: S311 (spreads load, guards nothing)
     if isinstance(error, RetryLater):
         if error.after is not None:
-            return error.after.total_seconds()
+            return error.after.total_seconds() * (1 + _AFTER_JITTER * drawn)
     elif isinstance(error, PatchbayError):
         return None
-    return backoff_seconds(attempt, base=settings.retry_base_seconds)
+    return backoff_seconds(attempt, base=policy.retry_base_seconds, jitter=drawn)
 
 
 def cause_of(error: Exception) -> str:
@@ -66,6 +96,19 @@ def record_failure(
             created_at=now,
         )
     )
+
+
+def count_cut_offs(
+    work: UnitOfWork, rows: Sequence[Turn | Message], *, subject: Subject, now: datetime
+) -> Mapping[UUID, int]:
+    """Note that the last attempt at each row ended with its worker; return how many have by now."""
+    if not rows:
+        return {}
+    before = repository.count_cut_offs(work, rows, subject=subject, code=CUT_OFF)
+    for row in rows:
+        error = RetryLater("The worker ended before the attempt did.", code=CUT_OFF)
+        record_failure(work, row, subject=subject, error=error, retry_seconds=0, now=now)
+    return {row.id: before.get(row.id, 0) + 1 for row in rows}
 
 
 def _code_of(error: Exception) -> str:

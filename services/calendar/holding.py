@@ -107,7 +107,7 @@ def crashed(what: str) -> RetryLater:
 
 def note_outcome(kernel: Kernel, hold: Hold, error: PatchbayError | None) -> None:
     """Keep the connection's state true to a call; in a transaction of its own, as that locks the connection."""
-    if hold.is_well if error is None else not connections.is_about_connection(error):
+    if error is None and hold.is_well:
         return
     with kernel.unit_of_work(hold.tenant_id) as work:
         connection = repository.find_connection(work, hold.connection_id)
@@ -115,5 +115,7 @@ def note_outcome(kernel: Kernel, hold: Hold, error: PatchbayError | None) -> Non
             return
         if error is None:
             connections.note_success(work, connection, now=kernel.clock.now())
-        else:
+        elif connections.is_about_connection(error):
             connections.note_failure(work, connection, error, now=kernel.clock.now())
+        else:
+            connections.note_busy(work, connection, error, is_send=False, now=kernel.clock.now())

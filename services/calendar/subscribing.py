@@ -72,6 +72,9 @@ def _claim(kernel: Kernel, work: UnitOfWork, calendar_id: UUID) -> _Claim | None
     connection = repository.get_connection(work, calendar.connection_id)
     if connection.status not in connections.WORKING:
         return None
+    if wait := connections.wait_for_call(work, connection, now=now):
+        calendar.subscribe_due_at = now + wait.wait
+        return None
     hold = take(kernel, work, calendar, connection)
     repository.delete_ended(work, calendar.id, now=now, unanswered_before=now - UNANSWERED_KEPT)
     is_due = _is_renewal_due(work, calendar, hold=hold)

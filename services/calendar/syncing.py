@@ -100,6 +100,10 @@ def _claim(kernel: Kernel, work: UnitOfWork, calendar_id: UUID) -> _Claim | None
     connection = repository.get_connection(work, calendar.connection_id)
     if connection.status not in connections.WORKING:
         return None
+    if wait := connections.wait_for_call(work, connection, now=now):
+        calendar.next_attempt_at, calendar.sync_note = now + wait.wait, wait.words
+        work.notify("calendar", connection.id)
+        return None
     hold = take(kernel, work, calendar, connection)
     calendar.attempt += 1
     calendar.next_attempt_at = again_at = now + pause(calendar.attempt)

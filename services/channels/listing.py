@@ -100,6 +100,10 @@ def _claim(kernel: Kernel, work: UnitOfWork, listing_id: UUID) -> _Claim | None:
     connection = repository.find_connection(work, listing.connection_id)
     if connection is None or connection.status not in connections.WORKING:
         return None
+    if wait := connections.wait_for_call(work, connection):
+        listing.next_attempt_at, listing.error_text = wait.until, wait.words
+        work.session.add(listing)
+        return None
     client = connections.open_client(kernel, work, connection)
     token = new_id()
     listing.lease_token = token
@@ -124,6 +128,7 @@ def _read_page(kernel: Kernel, tenant_id: UUID, claim: _Claim) -> bool:
         if listing is None:
             return False
         keep_channels(work, claim.connection.id, page, now=now)
+        connections.note_success(work, claim.connection, now=now)
         listing.lease_token = listing.lease_until = None
         listing.attempt, listing.error_text = 0, ""
         listing.cursor = page.next_cursor
@@ -177,4 +182,6 @@ def _fail(kernel: Kernel, tenant_id: UUID, claim: _Claim, error: PatchbayError) 
         connection = repository.find_connection(work, claim.connection.id)
         if connection is not None and connections.is_about_connection(error):
             connections.note_failure(work, connection, error, now=kernel.clock.now())
+        elif connection is not None:
+            connections.note_busy(work, connection, error, is_send=False)
         work.notify("connection", claim.connection.id)

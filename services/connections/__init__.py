@@ -6,6 +6,8 @@ from services.connections.calling import call_noted
 from services.connections.catalogue import available_providers
 from services.connections.causes import cause_of, is_about_connection
 from services.connections.checks import check_connection, test_connection
+from services.connections.circuit import CallWait, hold_back, note_busy, wait_for_call
+from services.connections.circuit_repository import WAITS_FOR_PROVIDER, database_time
 from services.connections.clients import (
     RENEWED,
     TokenRunOut,
@@ -61,11 +63,13 @@ __all__ = [
     "RECEIVING",
     "RENEWED",
     "WAITS_FOR_CONNECTION",
+    "WAITS_FOR_PROVIDER",
     "WORKING",
     "AgentChoice",
     "AppGuideView",
     "AppManifestView",
     "AppPartView",
+    "CallWait",
     "CheckView",
     "ConnectionChanges",
     "ConnectionView",
@@ -98,6 +102,7 @@ __all__ = [
     "check_connection",
     "connect_with_keys",
     "create_app",
+    "database_time",
     "delete_app",
     "delete_connection",
     "describe_app",
@@ -111,11 +116,13 @@ __all__ = [
     "get_connection",
     "get_open_row",
     "get_row",
+    "hold_back",
     "is_about_connection",
     "keep_fresh",
     "list_apps",
     "list_connections",
     "list_transitions",
+    "note_busy",
     "note_event",
     "note_failure",
     "note_revoked",
@@ -135,6 +142,7 @@ __all__ = [
     "test_connection",
     "update_app",
     "update_settings",
+    "wait_for_call",
     "webhook_secrets",
     "webhook_url",
     "webhook_urls",

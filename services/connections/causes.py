@@ -24,6 +24,10 @@ _PERMISSION_CODES = frozenset(
 (``no_permission``, ``restricted_action``) says nothing about the connection and is not here."""
 
 
+NETWORK_CODES = frozenset({"cannot_connect", "certificate_not_trusted", "no_answer"})
+"""What the outbound client says of a provider that it did not reach, or that gave no whole answer in time."""
+
+
 def cause_of(error: PatchbayError | ConfigurationError) -> CauseClass:
     """Return the class of trouble that an error of a provider call stands for."""
     if isinstance(error, NeedsReauth):
@@ -42,6 +46,7 @@ def is_about_connection(error: PatchbayError) -> bool:
     """Return whether a failed call says something about the connection, not about what it was asked to do.
 
     A provider that asks for a slower pace is not in trouble; the retry keeps to it. An error without a provider is
-    our own.
+    our own, unless it says that the provider was not reached.
     """
-    return bool(error.provider) and cause_of(error) not in (CauseClass.CONFIGURATION, CauseClass.RATE_LIMIT)
+    is_theirs = bool(error.provider) or error.code in NETWORK_CODES
+    return is_theirs and cause_of(error) not in (CauseClass.CONFIGURATION, CauseClass.RATE_LIMIT)

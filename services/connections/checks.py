@@ -14,6 +14,7 @@ from models import CauseClass, CheckOrigin, Connection, ConnectionCheck, Connect
 from services import audit
 from services.connections import check_repository, repository
 from services.connections.causes import cause_of
+from services.connections.circuit import wait_for_call
 from services.connections.clients import provider_context
 from services.connections.life import WORKING, next_check_at
 from services.connections.notes import note_failure, note_success
@@ -89,6 +90,9 @@ def check_connection(kernel: Kernel, *, tenant_id: UUID, connection_id: UUID) ->
     with kernel.unit_of_work(tenant_id) as work:
         connection = check_repository.lock_due_check(work.session, tenant_id=tenant_id, connection_id=connection_id)
         if connection is None or connection.status not in WORKING:
+            return
+        if wait := wait_for_call(work, connection):
+            connection.next_check_at = kernel.clock.now() + wait.wait
             return
         connection.next_check_at = kernel.clock.now() + _TRY_AGAIN
         work.session.add(connection)

@@ -6,7 +6,8 @@ The statements change only what they mean to: a worker may hold a copy of the ro
 from datetime import datetime, timedelta
 
 from models import CauseClass, Connection, ConnectionStatus
-from services.connections import repository
+from services.connections import circuit, repository
+from services.connections.breaker import circuit_of
 from services.connections.causes import cause_of
 from services.connections.clients import can_be_renewed
 from services.connections.ending import end
@@ -50,6 +51,7 @@ def note_failure(
         work.session, tenant_id=work.tenant_id, connection_id=connection.id, message=error.message, now=now
     )
     work.notify("connection", connection.id)
+    circuit.note_failed(work, connection, error, now=now)
     row = repository.find_connection(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
     if row and error.code == TOKEN_EXPIRED and can_be_renewed(row):
         row.refresh_due_at = now
@@ -73,6 +75,8 @@ def note_success(work: UnitOfWork, connection: Connection, *, now: datetime, pro
         proves_rights: whether the call showed that no right is missing; one that went through otherwise says nothing
             about the right that another call lacked.
     """
+    if not circuit_of(connection).is_untouched:
+        circuit.note_answered(work, connection, now=now)
     is_well = connection.status is ConnectionStatus.ACTIVE and connection.cause is CauseClass.NONE
     if is_well and not connection.error_count:
         return

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models import Connection, ConnectionCheck, ConnectionStatus, Ending
 from services.connections import app_repository, reading_repository, repository
+from services.connections.breaker import circuit_state
 from services.connections.clients import endpoint_url, shared_endpoint_url
 from services.connections.views import (
     CheckView,
@@ -127,7 +128,8 @@ class _Details:
     def __init__(self, kernel: Kernel, work: UnitOfWork, connection_ids: Sequence[UUID]) -> None:
         self._settings = kernel.settings
         session, where = work.session, {"tenant_id": work.tenant_id}
-        since = kernel.clock.now() - _REFUSALS_SHOWN
+        self._now = kernel.clock.now()
+        since = self._now - _REFUSALS_SHOWN
         self._hints = reading_repository.list_hints(session, **where, connection_ids=connection_ids)
         self._endpoints = repository.list_endpoints(session, **where, connection_ids=connection_ids)
         self._checks = reading_repository.list_last_checks(session, **where, connection_ids=connection_ids)
@@ -141,6 +143,7 @@ class _Details:
         """Return one connection as shown."""
         manifest = registry.get_manifest(connection.provider)
         check = next((check for check in self._checks if check.connection_id == connection.id), None)
+        circuit, next_call_at = circuit_state(connection, now=self._now)
         return ConnectionView(
             id=connection.id,
             provider=connection.provider,
@@ -172,6 +175,9 @@ class _Details:
             last_error=connection.last_error,
             last_error_at=connection.last_error_at,
             error_count=connection.error_count,
+            circuit=circuit.value,
+            circuit_reason=connection.circuit_reason,
+            next_call_at=next_call_at,
             last_check=check_view(check) if check else None,
             webhook_urls=self._webhook_urls(connection, manifest),
             numbers=tuple(

@@ -117,6 +117,13 @@ class ConnectionView:
     last_error: str
     last_error_at: datetime | None
     error_count: int
+    circuit: str = "closed"
+    """Whether calls are made: ``closed`` (they are), ``held`` (the provider named a time), ``open`` (it does not
+    answer: one call in half a minute), ``half_open`` (the next call tells)."""
+    circuit_reason: str = ""
+    """What failed last, in words."""
+    next_call_at: datetime | None = None
+    """When the next call is made, if that is not at once."""
     last_check: CheckView | None
     webhook_urls: tuple[WebhookUrlView, ...]
     numbers: tuple[PhoneNumberView, ...]

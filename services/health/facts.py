@@ -141,6 +141,8 @@ class Facts:
     """None if it has no calendar."""
     limits: tuple[LimitUse, ...] = ()
     incident: Incident | None = None
+    next_call_at: datetime | None = None
+    """When the next call is made, if the provider did not answer the last ones."""
 
 
 def find_incidents(outages: Iterable[Outage]) -> Mapping[str, Incident]:

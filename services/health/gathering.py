@@ -147,6 +147,7 @@ class _Beside:
             calendar=calendar.trouble if calendar else None,
             limits=tuple(_limit_use(alarm) for alarm in self._limits.get(connection.id, ())),
             incident=incident,
+            next_call_at=connection.circuit_next_at if connection.circuit_opened_at else None,
         )
 
     def _count_accepted(self, *, since: datetime) -> Mapping[UUID, int]:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from models import DeliveryState, Direction, Message, MessageState, WebhookDelivery, WebhookRefusal
-from services.connections import WAITS_FOR_CONNECTION
+from services.connections import WAITS_FOR_CONNECTION, WAITS_FOR_PROVIDER
 from services.health.facts import DeliveryTrouble, Refusals, SendTrouble
 from services.kernel.ids import lowest_id
 
@@ -153,7 +153,7 @@ def count_waiting(session: Session, *, tenant_id: UUID, connection_ids: Collecti
             col(Message.tenant_id) == tenant_id,
             col(Message.connection_id).in_(connection_ids),
             col(Message.state) == MessageState.QUEUED,
-            col(Message.error_code) == WAITS_FOR_CONNECTION,
+            col(Message.error_code).in_((WAITS_FOR_CONNECTION, WAITS_FOR_PROVIDER)),
         )
         .group_by(col(Message.connection_id))
     )

@@ -42,7 +42,12 @@ def _names(facts: Facts) -> str:
 def answers_late(facts: Facts) -> str:
     """Return what happens to answers while calls fail."""
     waiting = f" ({count(facts.waiting, 'answer')} wait)" if facts.waiting else ""
-    return f"Answers at {facts.account} are late or do not leave{waiting}."
+    late = f"Answers at {facts.account} are late or do not leave{waiting}."
+    if facts.next_call_at is None:
+        return late
+    if facts.next_call_at <= facts.now:
+        return f"{late} The next call is made at once and tells whether it is back."
+    return f"{late} The next call is made at {facts.next_call_at:%H:%M:%S} UTC and tells whether it is back."
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -1,18 +1,19 @@
 """The database: one engine with the tenant guard, and units of work that commit or leave no trace."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import ColumnElement, Engine, any_, bindparam, create_engine, event, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection as DbConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 import models
 from services.kernel.tenancy import TENANT_SETTING, TenantGuard, tenant_scope, unscoped
@@ -72,10 +73,15 @@ class UnitOfWork:
     tenant_id: UUID
     wakes: list[Wake] = field(default_factory=list[Wake])
     notices: list[Notice] = field(default_factory=list[Notice])
+    later: list[tuple[float, Wake]] = field(default_factory=list[tuple[float, Wake]])
 
     def wake(self, job: str, row_id: UUID) -> None:
         """Wake a worker for a row, after the commit."""
         self.wakes.append(Wake(job, self.tenant_id, row_id))
+
+    def wake_in(self, seconds: float, job: str, row_id: UUID) -> None:
+        """Wake a worker for a row so long after the commit; if that is far away, the sweeper does."""
+        self.later.append((seconds, Wake(job, self.tenant_id, row_id)))
 
     def notify(self, topic: str, row_id: UUID) -> None:
         """Tell the tenant's open pages, after the commit."""
@@ -139,6 +145,15 @@ class Database:
         self, _conn: DbConnection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
     ) -> None:
         self._guard.check(statement, parameters)
+
+
+def among(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column has one of these values, bound as one array.
+
+    Unlike a list of values, its statement is the same for any number of them: it is read, checked and planned once.
+    """
+    array: Any = ARRAY(column.type)
+    return col(column) == any_(bindparam(None, list(values), type_=array))
 
 
 def is_outage(error: BaseException) -> TypeGuard[OperationalError]:

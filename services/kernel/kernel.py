@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from redis import Redis
@@ -13,16 +13,19 @@ from services.kernel.db import Database, UnitOfWork
 from services.kernel.errors import ConfigurationError
 from services.kernel.http import OutboundClient
 from services.kernel.keyring import load_key_ring
+from services.kernel.later import Alarms, Later
 from services.kernel.limiter import Limiter, RedisLimiter
 from services.kernel.live import LivePublisher, RedisPublisher
 from services.kernel.queue import Queue, RqQueue
 from services.kernel.settings import Settings
+from services.kernel.slow import SlowActs
 from services.kernel.vault import KeyEncryptionRing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """The seams to the outside: settings, time, database, keys, queue, live updates, limiter and outbound calls."""
+    """The seams to the outside: settings, time, database, keys, queue, live updates, limiter, outbound calls, threads
+    for what takes long, and alarms."""
 
     settings: Settings
     clock: Clock
@@ -32,6 +35,8 @@ class Kernel:
     live: LivePublisher
     limiter: Limiter
     http: OutboundClient
+    slow: SlowActs = field(default_factory=SlowActs)
+    later: Later = field(default_factory=Alarms)
 
     @contextmanager
     def unit_of_work(self, tenant_id: UUID) -> Generator[UnitOfWork]:
@@ -57,7 +62,8 @@ class Kernel:
             yield session
 
     def close(self) -> None:
-        """Close connections and sockets."""
+        """Wait for acts under way, then close connections and sockets."""
+        self.slow.close()
         self.http.close()
         self.database.dispose()
 
@@ -66,6 +72,8 @@ class Kernel:
             self.queue.wake(work.wakes)
         if work.notices:
             self.live.publish(work.notices)
+        for seconds, wake in work.later:
+            self.later.wake_in(seconds, wake, lambda due: self.queue.wake([due]))
 
 
 def connect_redis(settings: Settings) -> Redis:

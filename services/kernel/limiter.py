@@ -8,10 +8,10 @@ any time; a counter that is not there is reported as missing and never taken for
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from services.kernel.errors import RetryLater
 
@@ -120,11 +120,23 @@ class Missing:
     at: datetime
 
 
+Asked = tuple[Sequence[Counted], Sequence[Paced]]
+"""What one that wants to leave is counted in."""
+
+
 class Limiter(Protocol):
     """Where is counted what leaves."""
 
     def take(self, counted: Sequence[Counted], paced: Sequence[Paced]) -> Taken | Denied | Missing:
         """Count one more in every window and pace, or in none of them.
+
+        Raises:
+            RetryLater: nobody can count now.
+        """
+        ...
+
+    def take_each(self, asked: Sequence[Asked]) -> Sequence[Taken | Denied | Missing]:
+        """Do the same for several, one after the other, in one round trip.
 
         Raises:
             RetryLater: nobody can count now.
@@ -158,20 +170,32 @@ class RedisLimiter:
 
     def take(self, counted: Sequence[Counted], paced: Sequence[Paced]) -> Taken | Denied | Missing:
         """Count one more in every window and pace, or in none of them, in one round trip."""
-        keys = [item.key for item in (*counted, *paced)]
-        limits = [-1 if most is None else most for item in counted for most in item.most]
-        paces = [number for item in paced for number in _pace(item)]
+        return self.take_each([(counted, paced)])[0]
+
+    def take_each(self, asked: Sequence[Asked]) -> Sequence[Taken | Denied | Missing]:
+        """Do the same for several, one after the other, in one round trip."""
+        if not asked:
+            return []
         try:
-            found = cast("list[int]", self._take(keys=keys, args=[len(counted), *limits, *paces]))
+            found = self._run_each(asked)
+            if any(isinstance(answer, NoScriptError) for answer in found):  # then none of them ran
+                self._redis.script_load(self._take.script)
+                found = self._run_each(asked)
         except (RedisError, OSError) as error:
             raise _away() from error
-        at = _time(found[1])
-        if found[0] < 0:
-            return Missing(at=at)
-        used = tuple(found[4:])
-        if found[0]:
-            return Taken(at=at, used=used)
-        return Denied(at=at, reason=found[2] - 1, wait=timedelta(microseconds=found[3]), used=used)
+        for answer in found:
+            if isinstance(answer, Exception):
+                raise _away() from answer
+        return [_outcome(cast("list[int]", answer)) for answer in found]
+
+    def _run_each(self, asked: Sequence[Asked]) -> list[Any]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for counted, paced in asked:
+                keys = [item.key for item in (*counted, *paced)]
+                limits = [-1 if most is None else most for item in counted for most in item.most]
+                paces = [number for item in paced for number in _pace(item)]
+                pipeline.evalsha(str(self._take.sha), len(keys), *keys, len(counted), *limits, *paces)
+            return pipeline.execute(raise_on_error=False)
 
     def fill(self, key: str, *, at: datetime, used: tuple[int, int, int]) -> None:
         """Say what was used of a key's windows at that time, unless the key is there by now."""
@@ -193,6 +217,16 @@ def window_start(at: datetime, span: timedelta) -> datetime:
     """Return when the window began that a time lies in."""
     seconds, length = int(at.timestamp()), int(span.total_seconds())
     return datetime.fromtimestamp(seconds - seconds % length, UTC)
+
+
+def _outcome(found: Sequence[int]) -> Taken | Denied | Missing:
+    at = _time(found[1])
+    if found[0] < 0:
+        return Missing(at=at)
+    used = tuple(found[4:])
+    if found[0]:
+        return Taken(at=at, used=used)
+    return Denied(at=at, reason=found[2] - 1, wait=timedelta(microseconds=found[3]), used=used)
 
 
 def _pace(item: Paced) -> tuple[int, int, int]:

@@ -98,27 +98,88 @@ def let_through(kernel: Kernel, work: UnitOfWork, leaving: Leaving) -> LetThroug
         CountsMissing: the transaction is to be ended; see :func:`with_counts`.
         RetryLater: nobody can count now.
     """
-    rules = _rules(work, leaving)
-    paces = [pace for pace in get_manifest(leaving.connection.provider).paces if _holds(pace, leaving)]
-    if not rules and not paces:
-        return LetThrough(at=repository.database_time(work))
-    if rules:
+    [outcome] = let_through_many(kernel, work, [leaving])
+    if isinstance(outcome, CountsMissing):
+        raise outcome
+    return outcome
+
+
+def let_through_many(
+    kernel: Kernel, work: UnitOfWork, leaving: Sequence[Leaving]
+) -> Sequence["LetThrough | Held | CountsMissing"]:
+    """Do the same for several, in order, in one round trip to Redis.
+
+    What counters are missing for is left uncounted and returned as such: the others need not wait for :func:`fill`.
+
+    Raises:
+        RetryLater: nobody can count now; the transaction is to be ended.
+    """
+    asked = [_ask(work, item, rules) for item, rules in zip(leaving, _rules(work, leaving), strict=True)]
+    if any(item.rules for item in asked):
         repository.hold_counting(work)
-    counted = [Counted(key=_key(work.tenant_id, leaving.agent_id, rule.group), most=rule.most) for rule in rules]
-    outcome = kernel.limiter.take(counted, [_paced(work.tenant_id, leaving, pace) for pace in paces])
+    outcomes = iter(kernel.limiter.take_each([item.counters() for item in asked if item.rules or item.paces]))
+    return [
+        _let(kernel, work, item, next(outcomes))
+        if item.rules or item.paces
+        else LetThrough(at=repository.database_time(work))
+        for item in asked
+    ]
+
+
+def fill(kernel: Kernel, *, tenant_id: UUID, missing: CountsMissing) -> None:
+    """Fill the counters that Redis does not have from the rows; outside any transaction.
+
+    Raises:
+        RetryLater: nobody can count now.
+    """
+    _fill(kernel, tenant_id, missing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What wants to leave, with all that it is counted in."""
+
+    tenant_id: UUID
+    leaving: Leaving
+    rules: Sequence[Rule]
+    paces: Sequence[Pace]
+
+    def counters(self) -> tuple[list[Counted], list[Paced]]:
+        """Return them by their keys."""
+        counted = [
+            Counted(key=_key(self.tenant_id, self.leaving.agent_id, rule.group), most=rule.most) for rule in self.rules
+        ]
+        return counted, [_paced(self.tenant_id, self.leaving, pace) for pace in self.paces]
+
+
+def _ask(work: UnitOfWork, leaving: Leaving, rules: Sequence[Rule]) -> _Ask:
+    paces = [pace for pace in get_manifest(leaving.connection.provider).paces if _holds(pace, leaving)]
+    return _Ask(work.tenant_id, leaving, rules, paces)
+
+
+def _let(
+    kernel: Kernel, work: UnitOfWork, ask: _Ask, outcome: Taken | Denied | Missing
+) -> LetThrough | Held | CountsMissing:
     if isinstance(outcome, Missing):
-        raise CountsMissing(leaving.agent_id or UUID(int=0), leaving.group)
+        return CountsMissing(ask.leaving.agent_id or UUID(int=0), ask.leaving.group)
     if isinstance(outcome, Denied):
-        return _held(leaving, outcome, rules, paces)
-    _raise_alarms(kernel, work, leaving, outcome, rules)
+        return _held(ask.leaving, outcome, ask.rules, ask.paces)
+    _raise_alarms(kernel, work, ask.leaving, outcome, ask.rules)
     return LetThrough(at=outcome.at)
 
 
-def _rules(work: UnitOfWork, leaving: Leaving) -> list[Rule]:
-    if leaving.agent_id is None:
-        return []
-    rows = repository.list_limits(work, leaving.agent_id)
-    return [rule_of(rows.get(group), group) for group in (leaving.group, LimitGroup.ALL)]
+def _rules(work: UnitOfWork, leaving: Sequence[Leaving]) -> list[list[Rule]]:
+    """Return the rules for each, read once for each agent."""
+    rows = {
+        agent_id: repository.list_limits(work, agent_id)
+        for agent_id in {item.agent_id for item in leaving if item.agent_id}
+    }
+    return [
+        [rule_of(rows[item.agent_id].get(group), group) for group in (item.group, LimitGroup.ALL)]
+        if item.agent_id
+        else []
+        for item in leaving
+    ]
 
 
 def _holds(pace: Pace, leaving: Leaving) -> bool:

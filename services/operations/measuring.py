@@ -29,6 +29,7 @@ def measure(kernel: Kernel) -> Activity:
             messages=_counts(repository.count_messages(session, floor=floor)),
             failures=_failures(repository.count_failures(session, floor=floor)),
             dead_letters=_counts(repository.count_dead_letters(session)),
+            circuits=_counts(repository.count_circuits(session)),
             processing=_durations(repository.measure_processing(session, floor=floor)),
             turns=_durations(repository.measure_turns(session, floor=floor)),
             sending=_durations(repository.measure_sending(session, floor=floor)),

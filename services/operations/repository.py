@@ -21,8 +21,10 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    case,
     func,
     literal,
+    or_,
     select,
     text,
     true,
@@ -124,6 +126,16 @@ def count_dead_letters(session: Session) -> Sequence[Values]:
     provider = col(WebhookDelivery.provider)
     statement = select(provider, func.count()).where(col(WebhookDelivery.state) == DeliveryState.DEAD)
     return _values(session, statement.group_by(provider).order_by(provider))
+
+
+def count_circuits(session: Session) -> Sequence[Values]:
+    """Return (provider, ``open`` or ``held``, count) of the connections through which no calls are made now."""
+    provider, is_open = col(Connection.provider), col(Connection.circuit_opened_at).is_not(None)
+    state = case((is_open, "open"), else_="held").label("state")
+    statement = select(provider, state, func.count()).where(
+        or_(is_open, col(Connection.held_until) > func.clock_timestamp())
+    )
+    return _values(session, statement.group_by(provider, state).order_by(provider, state))
 
 
 def measure_processing(session: Session, *, floor: UUID) -> Sequence[Values]:

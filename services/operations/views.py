@@ -51,6 +51,8 @@ class Activity:
     """By subject, provider, class of trouble and class of the error."""
     dead_letters: tuple[CountView, ...]
     """By provider; all that wait for a person, however old."""
+    circuits: tuple[CountView, ...]
+    """By provider and ``open`` or ``held``: connections through which no calls are made now."""
     processing: tuple[DurationView, ...]
     """From received to done, by provider."""
     turns: tuple[DurationView, ...]

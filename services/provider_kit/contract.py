@@ -126,6 +126,8 @@ class ProviderManifest:
     """Longest text, in characters, that one outbound message may have."""
     paces: tuple[Pace, ...] = ()
     """How fast it takes messages; what comes faster waits here instead of being refused there."""
+    slow_down_means: Literal["account", "method", "call"] = "account"
+    """What a request to slow down is about: every call of the account, every call of that method, or that call only."""
     disconnect_effects: tuple[str, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
     """Where the agent answers, and what it does there, for the card: ("direct messages", "answered")."""
@@ -571,6 +573,8 @@ class SentMessage:
     status: Literal["sent", "delivered"] = "sent"
     receipt: Mapping[str, str] = field(default_factory=dict[str, str])
     """What the provider said, for the trace: ids and states only."""
+    pause: timedelta | None = None
+    """How long it takes no more from this account, if its answer says that nothing is left of its rate."""
 
 
 class MessagingModule(Protocol):

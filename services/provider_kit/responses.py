@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
+from services.kernel.clock import SystemClock
 from services.kernel.errors import NeedsReauth, Refused, RetryLater
 from services.kernel.http import OutboundResponse
 
@@ -50,14 +52,36 @@ def check_status(response: OutboundResponse, *, provider: str, name: str) -> Non
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Return the wait that ``Retry-After`` asks for in seconds (RFC 9110 §10.2.3), at most a day.
+    """Return the wait that ``Retry-After`` asks for, in seconds or until a date, at most a day.
 
-    A date there, or nonsense, is None: our own backoff decides.
+    A date counts from the answer's own ``Date``, so that no two clocks are compared. Nonsense is None: our own backoff
+    decides. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
     """
-    try:
-        seconds = float(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    if not math.isfinite(seconds):
+    value = headers.get("retry-after", "").strip()
+    seconds = _seconds(value)
+    if seconds is None:
+        seconds = _seconds_until(value, since=headers.get("date", ""))
+    if seconds is None:
         return None
     return timedelta(seconds=min(max(seconds, 0.0), _LONGEST_WAIT.total_seconds()))
+
+
+def _seconds(value: str) -> float | None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str, *, since: str) -> float | None:
+    until, began = _time(date), _time(since) or SystemClock().now()
+    return (until - began).total_seconds() if until else None
+
+
+def _time(date: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

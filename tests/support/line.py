@@ -35,6 +35,7 @@ PLAYBOOK = (
     PlaybookDraft(question="When is the payout?", answer="The payout goes out every Friday."),
 )
 CHANNEL = "C0CREATOR01"
+_LONGEST_ACT_SECONDS = 60.0
 
 
 class OnDemandQueue:
@@ -61,9 +62,10 @@ class OnDemandQueue:
 
 
 def run_job(kernel: Kernel, wake: Wake) -> None:
-    """Run one job as a worker would."""
+    """Run one job as a worker would, with the acts that outlast it."""
     use_kernel(kernel)
     importlib.import_module(f"workers.jobs.{wake.job}").run(str(wake.tenant_id), str(wake.row_id))
+    assert kernel.slow.wait(seconds=_LONGEST_ACT_SECONDS), "an act goes on and on"
 
 
 def work_off(kernel: Kernel, queue: OnDemandQueue) -> int:

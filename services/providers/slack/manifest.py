@@ -97,6 +97,8 @@ MANIFEST = ProviderManifest(
     message_limit=4000,
     # One message a second and channel, short bursts above it. https://docs.slack.dev/apis/web-api/rate-limits
     paces=(Pace(per="channel", count=1, burst=20),),
+    # Rate limits hold per method and workspace. https://docs.slack.dev/apis/web-api/rate-limits/
+    slow_down_means="method",
     answers=(("direct messages", "answered"),),
     disconnect_effects=(
         "The agent no longer reads or answers in this workspace.",

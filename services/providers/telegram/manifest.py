@@ -53,6 +53,8 @@ MANIFEST = ProviderManifest(
     # In a chat about one message a second, short bursts above it; 30 a second in all.
     # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
     paces=(Pace(per="channel", count=1, burst=5), Pace(per="connection", count=30, burst=30)),
+    # Flood control mostly means one chat. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+    slow_down_means="call",
     disconnect_effects=(
         "The agent no longer reads or answers chats with this bot.",
         "Telegram keeps our webhook address until you change it there; what it sends is refused.",

@@ -12,7 +12,7 @@ from services.agents import Exchange
 from services.connections import begin_oauth, finish_oauth
 from services.kernel.errors import InvalidInput
 from services.tenants import create_sign_in_link, sign_in_with_link
-from services.turns import service as turns_service
+from services.turns import answering
 from tests.integration.actions.conftest import Desk, calling
 from tests.integration.actions.test_once import Killed, die
 
@@ -88,16 +88,16 @@ def test_repeated_turn_is_told_what_was_read_before(planner: Desk, monkeypatch: 
     told: list[Exchange] = []
     planner.script(calling((LIST, {})), "Nothing is planned.")
     with monkeypatch.context() as patch:
-        patch.setattr(turns_service, "_finish", die)
+        patch.setattr(answering, "settle_turns", die)
         with pytest.raises(Killed):
             planner.write("What's on your calendar?")
-    listed = turns_service.actions.AgentToolbox.list_earlier
+    listed = answering.actions.AgentToolbox.list_earlier
 
     def watched(toolbox: Any) -> Any:
         told.extend(listed(toolbox))
         return told
 
-    monkeypatch.setattr(turns_service.actions.AgentToolbox, "list_earlier", watched)
+    monkeypatch.setattr(answering.actions.AgentToolbox, "list_earlier", watched)
     planner.script("Nothing is planned.")
     planner.go_on()
 

@@ -14,7 +14,7 @@ from services.conversations import take_over
 from services.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from services.kernel.http import OutboundClient, OutboundResponse
 from services.kernel.ids import new_id
-from services.turns import service as turns_service
+from services.turns import answering
 from tests.integration.actions.conftest import PHONE, POST, SMS, Desk, calling, posting
 from tests.integration.agents.conftest import actor_of
 from tests.support.line import CHANNEL
@@ -98,7 +98,7 @@ def test_worker_killed_within_the_turn_repeats_nothing(
     desk.grant("post_message", GrantMode.ALLOWED)
     desk.script(posting(), "I have told the team.")
     with monkeypatch.context() as patch:
-        target = (running_service, "_settle") if killed == "in the action" else (turns_service, "_finish")
+        target = (running_service, "_settle") if killed == "in the action" else (answering, "settle_turns")
         patch.setattr(*target, die)
         with pytest.raises(Killed):
             desk.write()

@@ -8,14 +8,13 @@ import pytest
 from sqlalchemy import text, update
 from sqlmodel import col, select
 
-from models import Conversation, Message, MessageState, Turn, WebhookDelivery
+from models import Connection, Conversation, Message, MessageState, Turn, WebhookDelivery
 from services import sending
 from services.conversations import get_thread, give_back, list_conversations, take_over
 from services.kernel.db import Wake
 from services.kernel.http import OutboundClient, OutboundResponse
-from services.sending import service as sending_service
-from services.turns import run_turns
-from services.turns import service as turns_service
+from services.sending.stored import StoredOutbox
+from services.turns import answering, run_due
 from services.webhooks import get_delivery, list_deliveries
 from services.webhooks.sweep import run as sweep
 from tests.support.line import Line, Shop
@@ -31,6 +30,7 @@ def expire_leases(line: Line) -> None:
             session.exec(update(model).values(next_attempt_at=past))
         for model in (WebhookDelivery, Turn, Message, Conversation):
             session.exec(update(model).where(col(model.lease_until).is_not(None)).values(lease_until=past))
+        session.exec(update(Connection).values(held_until=None))
 
 
 def await_attempts(line: Line, events: tuple[str, ...], count: int) -> None:
@@ -102,7 +102,7 @@ def test_worker_killed_during_the_turn_answers_once(line: Line, shop: Shop, monk
     written = line.sandbox.sms(HOURS, to=shop.number)
     line.sandbox.wait_for_webhooks(*written.event_ids)
     with monkeypatch.context() as patch:
-        patch.setattr(turns_service, "_finish", die)
+        patch.setattr(answering, "settle_turns", die)
         with pytest.raises(Killed):
             line.work()
     line.work(with_sweep=True)
@@ -133,7 +133,7 @@ def test_worker_killed_while_sending_neither_loses_nor_repeats(
     line.sandbox.wait_for_webhooks(*written.event_ids)
     with monkeypatch.context() as patch:
         if moment == "after the request":
-            patch.setattr(sending_service, "_settle", die)
+            patch.setattr(StoredOutbox, "settle", die)
         else:
             patch.setattr(OutboundClient, "request", die_when_sending)
         with pytest.raises(Killed):
@@ -226,7 +226,7 @@ def test_poison_delivery_becomes_a_dead_letter_and_others_go_on(
     written = line.sandbox.sms(HOURS, to=shop.number)
     line.sandbox.wait_for_webhooks(*written.event_ids)
     with monkeypatch.context() as patch:
-        patch.setattr("services.webhooks.processing.receive_message", crash)
+        patch.setattr("services.webhooks.effects.receive_message", crash)
         for _ in range(line.kernel.settings.max_attempts + 1):
             line.work(with_sweep=True)
             expire_leases(line)
@@ -239,5 +239,5 @@ def test_poison_delivery_becomes_a_dead_letter_and_others_go_on(
 
 def test_nothing_happens_for_a_conversation_that_is_not_there(line: Line, shop: Shop) -> None:
     nowhere = UUID(int=0)
-    assert run_turns(line.kernel, tenant_id=shop.actor.tenant_id, conversation_id=nowhere) == 0
-    sending.send_message(line.kernel, tenant_id=shop.actor.tenant_id, message_id=nowhere)
+    run_due(line.kernel, tenant_id=nowhere)
+    sending.send_due(line.kernel, tenant_id=nowhere)

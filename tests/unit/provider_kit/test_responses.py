@@ -1,9 +1,11 @@
 """HTTP statuses and what they mean."""
 
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 
+from services.kernel.clock import SystemClock
 from services.kernel.errors import NeedsReauth, PatchbayError, Refused, RetryLater
 from services.kernel.http import OutboundResponse
 from services.provider_kit.responses import check_status, retry_after
@@ -48,8 +50,31 @@ def test_success_raises_nothing(status: int) -> None:
         ("soon", None),
         ("nan", None),
         ("inf", None),
-        ("Fri, 20 Nov 2026 12:00:00 GMT", None),
     ],
 )
 def test_the_wait_is_read_in_seconds(value: str, seconds: float | None) -> None:
     assert retry_after({"retry-after": value}) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Fri, 20 Nov 2026 12:00:07 GMT", 7),
+        ("Friday, 20-Nov-26 12:00:07 GMT", 7),
+        ("Fri Nov 20 12:00:07 2026", 7),
+        ("Fri, 20 Nov 2026 11:59:00 GMT", 0),
+        ("Fri, 20 Nov 2027 12:00:00 GMT", 86_400),
+    ],
+)
+def test_a_date_counts_from_the_answers_own_date(date: str, seconds: float) -> None:
+    headers = {"retry-after": date, "date": "Fri, 20 Nov 2026 12:00:00 GMT"}
+
+    assert retry_after(headers) == timedelta(seconds=seconds)
+
+
+def test_without_a_date_of_the_answer_our_clock_counts() -> None:
+    later = format_datetime(SystemClock().now() + timedelta(seconds=100), usegmt=True)
+
+    wait = retry_after({"retry-after": later})
+
+    assert wait is not None and timedelta(seconds=90) < wait <= timedelta(seconds=100)
