@@ -13,6 +13,7 @@ from pydantic_settings.exceptions import SettingsError
 from services.kernel.errors import ConfigurationError
 
 _PROVIDER_URL = re.compile(r"^PATCHBAY_([A-Z0-9_]+)_URL$")
+_TRACES_PATH = "/v1/traces"
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -77,6 +78,8 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     metrics_token: SecretStr = SecretStr("")
     """Opens ``/metrics`` to whoever brings it; without it only the loopback may read them."""
+    otel_endpoint: str = Field(default="", repr=False)
+    """Where an OpenTelemetry collector takes traces; empty: none are sent. The variables of OpenTelemetry serve too."""
     workers: int = Field(default=2, ge=1, le=64)
     lease_seconds: float = Field(default=30.0, gt=0)
     """How long a worker may hold a row without a sign of life."""
@@ -102,6 +105,17 @@ class Settings(BaseSettings):
         given = values.get("provider_urls")
         return {**values, "provider_urls": {**found, **(given if isinstance(given, dict) else {})}}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _find_collector(cls, values: Mapping[str, object]) -> dict[str, object]:
+        own = str(values.get("otel_endpoint") or "")
+        given = own or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+        found = "" if own else os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
+        if given and not found:
+            found = given if given.endswith(_TRACES_PATH) else given.rstrip("/") + _TRACES_PATH
+        is_off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+        return {**values, "otel_endpoint": "" if is_off else found}
+
     @model_validator(mode="after")
     def _fill_and_check(self) -> Self:
         if self.sandbox and self.env == "production":
@@ -111,6 +125,10 @@ class Settings(BaseSettings):
         object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
         if self.env == "production" and not self.public_url.startswith("https://"):
             raise ValueError("PATCHBAY_PUBLIC_URL must start with https:// when PATCHBAY_ENV=production.")
+        if self.otel_endpoint and not self.otel_endpoint.startswith(("http://", "https://")):
+            raise ValueError(
+                "PATCHBAY_OTEL_ENDPOINT must start with http:// or https://, as http://127.0.0.1:4318 does."
+            )
         if self.lease_seconds <= self.outbound_deadline_seconds:
             raise ValueError(
                 "PATCHBAY_LEASE_SECONDS must be longer than PATCHBAY_OUTBOUND_DEADLINE_SECONDS: a call that outlives"

@@ -8,13 +8,15 @@ from types import FrameType
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 
-from services import errands
+from services import errands, telemetry
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.log import get_logger
 from services.kernel.settings import Settings
 from services.vault import hold_keys
 from services.webhooks import sweep
 from workers.runtime.outage import Outage
+
+_LAST_WORDS_SECONDS = 3.0
 
 log = get_logger(__name__)
 
@@ -34,10 +36,13 @@ def run(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+    telling = telemetry.start(kernel, stopping=stopping)
     log.info("scheduler.started", sweep_seconds=settings.sweep_seconds)
     try:
         loop(kernel, sweep=_sweep, every_seconds=settings.sweep_seconds, stopping=stopping)
     finally:
+        if telling:
+            telling.join(timeout=_LAST_WORDS_SECONDS)
         keys.stop()
         kernel.close()
         log.info("scheduler.stopped")
