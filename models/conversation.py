@@ -149,6 +149,13 @@ class Message(WorkRow, table=True):
             postgresql_where=text("counted_at IS NOT NULL"),
         ),
         Index(
+            "ix_message_answer",
+            "tenant_id",
+            "id",
+            postgresql_include=["state", "sent_at"],
+            postgresql_where=text("direction = 'outbound'"),
+        ),
+        Index(
             "ix_message_open", "tenant_id", "next_attempt_at", postgresql_where=text("state IN ('queued', 'sending')")
         ),
     )

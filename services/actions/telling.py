@@ -6,7 +6,7 @@ from datetime import datetime
 from models import ActionRun, ActionRunState, AgentStatus, Author, Conversation, ConversationState
 from services.actions import repository
 from services.actions.catalogue import find_action
-from services.conversations import add_reply, change_state
+from services.conversations import add_reply, hand_over
 from services.kernel.db import UnitOfWork
 
 MAX_CHARACTERS = 1_000
@@ -51,7 +51,7 @@ def tell(work: UnitOfWork, run: ActionRun, conversation: Conversation | None, *,
     )
     reason = _NEEDS_PERSON.get(run.state)
     if reason and conversation.state is ConversationState.AGENT:
-        change_state(work, conversation, ConversationState.WAITING, reason, now)
+        hand_over(work, conversation, reason, now, trace_id=run.trace_id)
 
 
 def _sentence(run: ActionRun, provider: str) -> str:

@@ -1,6 +1,6 @@
 """Contacts, conversations and messages of all channels."""
 
-from services.conversations.changing import change_state
+from services.conversations.changing import change_state, hand_over
 from services.conversations.charge import close, give_back, mark_read, take_over
 from services.conversations.naming import name_contact
 from services.conversations.places import list_places
@@ -27,6 +27,7 @@ __all__ = [
     "get_conversation",
     "get_thread",
     "give_back",
+    "hand_over",
     "list_conversations",
     "list_places",
     "mark_read",

@@ -1,8 +1,10 @@
 """What every change of a conversation has in common: who is in charge, and what lists show of it."""
 
 from datetime import datetime
+from uuid import UUID
 
 from models import Conversation, ConversationState, Direction, Message
+from services.conversations import repository
 from services.kernel.db import UnitOfWork
 
 PREVIEW_CHARACTERS = 140
@@ -17,6 +19,12 @@ def change_state(
     conversation.state_changed_at = now
     work.session.add(conversation)
     work.notify("conversation", conversation.id)
+
+
+def hand_over(work: UnitOfWork, conversation: Conversation, reason: str, now: datetime, *, trace_id: UUID) -> None:
+    """Let a conversation wait for a person, and note which message it came of, by its trace."""
+    change_state(work, conversation, ConversationState.WAITING, reason, now)
+    repository.note_hand_over(work, conversation.id, trace_id)
 
 
 def note_message(conversation: Conversation, message: Message) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, text, tuple_
+from sqlalchemy import case, func, text, tuple_, update
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 from sqlmodel.sql.expression import Select
@@ -242,6 +242,19 @@ def find_last_inbound(work: UnitOfWork, conversation_id: UUID) -> Message | None
         .order_by(col(Message.id).desc())
         .limit(1)
     ).first()
+
+
+def note_hand_over(work: UnitOfWork, conversation_id: UUID, trace_id: UUID) -> None:
+    """Note that what came of a message put its conversation into a person's hands."""
+    work.session.exec(
+        update(Turn)
+        .where(
+            col(Turn.tenant_id) == work.tenant_id,
+            col(Turn.conversation_id) == conversation_id,
+            col(Turn.trace_id) == trace_id,
+        )
+        .values(handed_over=True)
+    )
 
 
 def list_by_idempotency_key(work: UnitOfWork, conversation_id: UUID, key: str) -> list[Message]:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from models import Author, Connection, Conversation, ConversationState, Excess, Message, MessageState
 from services import limits
-from services.conversations import change_state
+from services.conversations import hand_over
 from services.kernel.db import UnitOfWork
 from services.kernel.kernel import Kernel
 from services.kernel.leases import in_seconds
@@ -56,7 +56,7 @@ def _hand_over(
     work.session.refresh(conversation, with_for_update=True)
     if conversation.state is ConversationState.AGENT:
         reason = f"Handed over: the agent's limit is used up ({held.words})"
-        change_state(work, conversation, ConversationState.WAITING, reason, kernel.clock.now())
+        hand_over(work, conversation, reason, kernel.clock.now(), trace_id=message.trace_id)
 
 
 def _drop(_kernel: Kernel, _work: UnitOfWork, message: Message, _conversation: Conversation, held: limits.Held) -> None:

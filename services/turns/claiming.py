@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models import Agent, Conversation, ConversationState, Message, Turn, TurnState
+from models import Agent, Conversation, Message, Turn, TurnState
 from services import attempts
 from services.agents import HistoryItem, TurnRequest, needs_history
-from services.conversations import change_state
+from services.conversations import hand_over
 from services.kernel.db import UnitOfWork
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
@@ -96,7 +96,7 @@ def end(work: UnitOfWork, turn: Turn, conversation: Conversation, step: Step, no
     turn.lease_token = turn.lease_until = None
     conversation.lease_token = conversation.lease_until = None
     if step.needs_person:
-        change_state(work, conversation, ConversationState.WAITING, GAVE_UP, now)
+        hand_over(work, conversation, GAVE_UP, now, trace_id=turn.trace_id)
     work.notify("conversation", conversation.id)
 
 

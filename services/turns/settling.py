@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models import Author, Conversation, ConversationState, Message, Turn, TurnState
+from models import Author, Conversation, Message, Turn, TurnState
 from services import actions, attempts, connections
 from services.agents import TurnReply
-from services.conversations import add_reply, change_state
+from services.conversations import add_reply, hand_over
 from services.kernel.db import UnitOfWork
 from services.kernel.kernel import Kernel
 from services.provider_kit.registry import get_manifest
@@ -71,7 +71,7 @@ class _Settling:
         replies = self._add_replies(turn, conversation, claim, reply)
         turn.reply_id = replies[0].id if replies else None
         if reply.hand_over:
-            change_state(self._work, conversation, ConversationState.WAITING, f"Handed over: {reply.reason}", self._now)
+            hand_over(self._work, conversation, f"Handed over: {reply.reason}", self._now, trace_id=turn.trace_id)
 
     def _add_replies(self, turn: Turn, conversation: Conversation, claim: TurnClaim, reply: TurnReply) -> list[Message]:
         limit = get_manifest(self._providers[conversation.connection_id]).message_limit

@@ -5,6 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from models import DeliveryState
+from services.analytics import OUTCOMES
+from services.conversations.reading import CHANNELS
 from services.kernel.errors import InvalidInput
 
 UNSENT = "unsent"
@@ -32,6 +34,12 @@ class DeliveryFilter:
     """Received before that time."""
     search: str = ""
     """A delivery's or trace's id, or the provider's own id of the request."""
+    outcome: str = ""
+    """What became of the message that it brought, one of :data:`services.analytics.OUTCOMES`."""
+    agent_id: UUID | None = None
+    """It brought a message for this agent."""
+    channel: str = ""
+    """It brought a message in ``slack``, ``email``, ``sms`` or ``chat``."""
 
     @property
     def is_empty(self) -> bool:
@@ -47,6 +55,10 @@ def check_filter(given: DeliveryFilter) -> None:
     """
     if given.state and given.state not in STATES:
         raise InvalidInput(f"Use one of {', '.join(STATES)}.", field="state")
+    if given.outcome and given.outcome not in OUTCOMES:
+        raise InvalidInput(f"Use one of {', '.join(OUTCOMES)}.", field="outcome")
+    if given.channel not in CHANNELS:
+        raise InvalidInput(f"Use one of {', '.join(name for name in CHANNELS if name)}.", field="channel")
     for name in ("since", "until"):
         time: datetime | None = getattr(given, name)
         if time is not None and time.tzinfo is None:

@@ -22,6 +22,7 @@ from models import (
     WebhookDelivery,
     WebhookRefusal,
 )
+from services.analytics.outcome_repository import has_outcome
 from services.kernel.db import UnitOfWork
 from services.kernel.ids import lowest_id
 from services.provider_kit.registry import list_manifests
@@ -72,6 +73,16 @@ def matching(work: UnitOfWork, wanted: DeliveryFilter) -> list[ColumnElement[boo
         conditions += [col(row.received_at) >= wanted.since, col(row.id) >= lowest_id(wanted.since - _BEFORE_STORED)]
     if wanted.until:
         conditions += [col(row.received_at) < wanted.until, col(row.id) < lowest_id(wanted.until)]
+    if wanted.outcome or wanted.agent_id or wanted.channel:
+        conditions.append(
+            has_outcome(
+                work,
+                col(row.trace_id),
+                outcome=wanted.outcome or "message",
+                agent_id=wanted.agent_id,
+                channel=wanted.channel,
+            )
+        )
     if wanted.search:
         conditions.append(_is_named(work, wanted.search.strip()))
     return conditions

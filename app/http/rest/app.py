@@ -8,6 +8,7 @@ from app.http.deps import bearer_actor
 from app.http.rest import (
     actions,
     agents,
+    analytics,
     apps,
     calendar,
     channels,
@@ -37,6 +38,7 @@ _TAGS = [
     {"name": "email", "description": "Letters, their files, and the addresses that agents write from."},
     {"name": "traces", "description": "The whole way of one message."},
     {"name": "deliveries", "description": "Webhook requests that were accepted."},
+    {"name": "analytics", "description": "What came in and what became of it, in hours or days."},
 ]
 
 
@@ -66,6 +68,7 @@ def create_rest_app(kernel: Kernel) -> FastAPI:
         conversations,
         email,
         deliveries,
+        analytics,
     )
     for module in modules:
         app.include_router(module.router, dependencies=[Depends(bearer_actor)])

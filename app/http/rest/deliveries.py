@@ -43,6 +43,12 @@ def _filter(
     since: datetime | None = None,
     until: datetime | None = None,
     search: Annotated[Word, Query(description="Id of a delivery or trace, or the provider's id of the request.")] = "",
+    outcome: Annotated[
+        Word,
+        Query(description="What became of the message: `message`, `asked`, `answered`, `failed` or `handed_over`."),
+    ] = "",
+    agent_id: Annotated[UUID | None, Query(description="Those that brought this agent a message.")] = None,
+    channel: Annotated[Word, Query(description="Of the message: `slack`, `email`, `sms` or `chat`.")] = "",
 ) -> DeliveryFilter:
     return DeliveryFilter(
         connection_id=connection_id,
@@ -53,6 +59,9 @@ def _filter(
         since=since,
         until=until,
         search=search,
+        outcome=outcome,
+        agent_id=agent_id,
+        channel=channel,
     )
 
 
