@@ -5,14 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 EXPORT = $(UV) export --quiet --format requirements-txt --no-emit-project --no-annotate --no-header
-# Once the tools for tests are there they stay, or `make run` would take them away again.
-LOCKS = requirements.lock $(if $(wildcard $(VENV)/installed-dev),requirements-dev.lock)
+# Once the tools for tests and benchmarks are there they stay, or `make run` would take them away again.
+LOCKS = requirements.lock $(if $(wildcard $(VENV)/installed-dev),requirements-dev.lock) \
+	$(if $(wildcard $(VENV)/installed-bench),requirements-bench.lock)
 BEGAN := $(shell date +%s)
 
 export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test fuzz bench fmt lock clean help
+.PHONY: run test faults fuzz bench fmt lock clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -20,7 +21,8 @@ help:
 	@echo "make run    start Patchbay here (Ctrl-C stops it)"
 	@echo "make test   check everything"
 	@echo "make fuzz   send each provider's door 100,000 broken requests"
-	@echo "make bench  measure; see benchmarks/"
+	@echo "make faults break everything that can break, and see that nothing is lost (up to 40 minutes)"
+	@echo "make bench  measure against the goals, some 15 minutes; BENCH_ARGS=\"--only P1,P2\" for less"
 	@echo "make fmt    format the code and mend what can be mended"
 	@echo "make lock   resolve the dependencies anew into the lock files"
 	@echo "make clean  remove what was installed and built; the data in .patchbay stays"
@@ -39,8 +41,11 @@ test: $(VENV)/installed-dev
 fuzz: $(VENV)/installed-dev
 	@FUZZ_BODIES="$${FUZZ_BODIES-100000}" $(BIN)/pytest -q -s tests/conformance/test_fuzz.py $(PYTEST_ARGS)
 
-bench: $(VENV)/installed
-	@$(BIN)/python -m benchmarks.rotation $(BENCH_ARGS)
+faults: $(VENV)/installed-dev
+	@FAULTS=all $(BIN)/pytest tests/faults $(PYTEST_ARGS)
+
+bench: $(VENV)/installed-bench
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 fmt: $(VENV)/installed-dev
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
@@ -49,6 +54,7 @@ lock: $(UV)
 	@$(UV) lock --upgrade
 	@$(EXPORT) --no-dev --group build -o requirements.lock
 	@$(EXPORT) --only-group dev -o requirements-dev.lock
+	@$(EXPORT) --only-group bench -o requirements-bench.lock
 	@$(EXPORT) --only-group installer -o requirements-installer.lock
 	@echo "Locked. The pages' packages are in reflex.lock/, which a build of the pages keeps up to date."
 
@@ -64,6 +70,11 @@ $(VENV)/installed: requirements.lock pyproject.toml | $(UV)
 $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
 	@echo "Installing tools for tests"
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/installed-bench: requirements-bench.lock $(VENV)/installed
+	@echo "Installing what the benchmarks compare with"
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock -r requirements-bench.lock
 	@touch $@
 
 $(UV): requirements-installer.lock

@@ -47,6 +47,7 @@ def required(*groups: str) -> list[Requirement]:
         ("requirements.lock", ()),
         ("requirements.lock", ("build",)),
         ("requirements-dev.lock", ("dev",)),
+        ("requirements-bench.lock", ("bench",)),
         ("requirements-installer.lock", ("installer",)),
     ],
 )
@@ -61,15 +62,18 @@ def test_every_dependency_is_locked_as_asked_for(lock: str, groups: tuple[str, .
     assert not stale, f"{lock} is not up to date; run `make lock`: {stale}"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-installer.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-dev.lock", "requirements-bench.lock", "requirements-installer.lock"]
+)
 def test_every_pin_has_hashes(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     for block in re.split(r"\n(?=[A-Za-z0-9])", text.strip()):
         assert "--hash=sha256:" in block, block.splitlines()[0]
 
 
-def test_tools_for_tests_agree_with_the_product_on_versions() -> None:
-    product, tools = pinned("requirements.lock"), pinned("requirements-dev.lock")
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-bench.lock"])
+def test_tools_agree_with_the_product_on_versions(lock: str) -> None:
+    product, tools = pinned("requirements.lock"), pinned(lock)
     assert {name for name in product.keys() & tools.keys() if product[name] != tools[name]} == set()
 
 

@@ -1,28 +1,23 @@
-"""How fast secrets are re-encrypted while others open and seal them.
+"""P9: how fast secrets are re-encrypted while others open and seal them.
 
-Starts its own servers in a temporary folder, keeps many secrets of one tenant, lets other processes use them as
-webhooks, sends and refreshes do, rotates the data key, and prints rows per second::
-
-    python -m benchmarks.rotation --rows 100000
-
-Ends with exit code 1 if a secret did not open, or if one is left under the old key.
+Keeps many secrets of one tenant, lets other processes use them as webhooks, sends and refreshes do, and rotates the
+data key. A secret that does not open, or one that is left under the old key, is a failure whatever the speed.
 """
 
-import argparse
 import multiprocessing
 import random
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 from uuid import UUID
 
 from sqlalchemy import insert
 from sqlmodel import col, select
 
+from benchmarks.bench import Bench
+from benchmarks.figures import magnitude
+from benchmarks.report import Finding
 from models import Connection, ConnectionStatus, Credential, Role, RotationState
 from services import vault
 from services.kernel.ids import new_id
@@ -34,9 +29,9 @@ from services.kernel.vault import seal as seal_value
 from services.tenants import Actor, bootstrap
 from services.vault import columns, repository
 from services.vault.service import open_key
-from workers.runtime import migration
-from workers.runtime.embedded import embedded_servers
 
+_GOAL = 5_000
+_USERS = 2
 _INSERT_ROWS = 2000
 _USED_ROWS = 500
 _PATIENCE_SECONDS = 600.0
@@ -51,49 +46,40 @@ class Use:
     errors: tuple[str, ...]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, and judge."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--rows", type=int, default=100_000, help="secrets to re-encrypt")
-    parser.add_argument("--users", type=int, default=2, help="processes that open and seal meanwhile")
-    arguments = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="patchbay-bench-") as folder, embedded_servers(Path(folder)) as urls:
-        settings = Settings(
-            data_dir=Path(folder),
-            database_url=urls.database_url,
-            database_owner_url=urls.database_owner_url,
-            redis_url=urls.redis_url,
-        )
-        migration.upgrade(settings)
-        kernel = build_kernel(settings)
-        try:
-            return measure(kernel, rows=arguments.rows, users=arguments.users)
-        finally:
-            kernel.close()
+class Damaged(Exception):
+    """A secret could not be opened, or was left under the old key."""
 
 
-def measure(kernel: Kernel, *, rows: int, users: int) -> int:
-    """Rotate under load; return the exit code."""
-    result = bootstrap(kernel, email="owner@bench.example", tenant="Bench")
+def measure(bench: Bench) -> list[Finding]:
+    """Rotate under load."""
+    kernel, rows = bench.stage.kernel, bench.plan.rows
+    result = bootstrap(kernel, email="owner@rotation.example", tenant="Rotation")
     actor = Actor(tenant_id=result.tenant_id, kind="system", id=None, label="bench", role=Role.OWNER)
     in_use = keep_secrets(kernel, actor.tenant_id, rows)
-    cpu_began = time.process_time()
-    uses, seconds = rotate_under_load(kernel, actor, in_use, users=users)
-    cpu_seconds = time.process_time() - cpu_began
+    uses, seconds = rotate_under_load(kernel, actor, in_use, users=_USERS)
+    _check(kernel, actor, uses)
+    rate, opened = rows / seconds, sum(use.opened for use in uses)
+    return [
+        Finding(
+            goal_id="P9",
+            measure=f"Key rotation with traffic on, {rows:,} secrets",
+            goal=f"≥ {_GOAL:,} rows/s",
+            result=f"{rate:,.0f} rows/s",
+            met=rate >= _GOAL,
+            absolute=f"meanwhile {magnitude(opened / seconds, ' opened/s')} by {_USERS} processes",
+        )
+    ]
+
+
+def _check(kernel: Kernel, actor: Actor, uses: Sequence[Use]) -> None:
     with kernel.unit_of_work(actor.tenant_id) as work:
         counts = columns.count_by_key(work.session, tenant_id=actor.tenant_id)
         rotation = repository.find_last_rotation(work.session, tenant_id=actor.tenant_id)
-    assert rotation is not None
+    assert rotation is not None, "it was started above"
     left = counts.get(rotation.old_key_id, 0)
     errors = [error for use in uses for error in use.errors]
-    opened, sealed = sum(use.opened for use in uses), sum(use.sealed for use in uses)
-    print(f"rotation: {rows / seconds:,.0f} rows/s ({rows:,} secrets in {seconds:.1f} s, state {rotation.state})")
-    print(f"this process: {cpu_seconds:.1f} s of CPU, {rows / cpu_seconds:,.0f} rows per second of it")
-    print(f"meanwhile: {opened / seconds:,.0f} opened/s, {sealed / seconds:,.0f} sealed/s by {users} processes")
-    print(f"decrypt errors: {len(errors)}; rows on the old key: {left}")
-    for error in errors[:5]:
-        print(f"  {error}", file=sys.stderr)
-    return 1 if errors or left or rotation.state is not RotationState.RETIRED or not opened else 0
+    if errors or left or rotation.state is not RotationState.RETIRED:
+        raise Damaged(f"{len(errors)} errors, {left} rows on the old key, {rotation.state}: {errors[:3]}")
 
 
 def rotate_under_load(kernel: Kernel, actor: Actor, in_use: Sequence[UUID], *, users: int) -> tuple[list[Use], float]:
@@ -189,7 +175,3 @@ def keep_secrets(kernel: Kernel, tenant_id: UUID, rows: int) -> list[UUID]:
         with kernel.unit_of_work(tenant_id) as work:
             work.session.connection().execute(insert(Credential), values)
     return ids[:: max(1, rows // _USED_ROWS)]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The measures, each in a module of its own."""
