@@ -36,8 +36,10 @@ from models.email import Attachment, EmailDomain, EmailEnvelope, EmailSender
 from models.health import HealthFinding, HealthNotice, NoticeKind, NoticeState, NoticeTarget
 from models.keys import KeyHolder, KeyRing, KeyRotation, RotationState
 from models.limit import AgentLimit, Excess, LimitAlarm, LimitGroup, LimitSpan
+from models.reconciliation import Reconciliation
 from models.tenant import ApiKey, LinkPurpose, Membership, OneTimeLink, Role, Tenant, User, WebSession
 from models.turn import FailedAttempt, Rehearsal, RehearsalState, Turn, TurnState
+from models.waiting import MessageWait
 from models.webhook import (
     DeliveryState,
     Replay,
@@ -102,6 +104,7 @@ __all__ = [
     "Membership",
     "Message",
     "MessageState",
+    "MessageWait",
     "NoticeKind",
     "NoticeState",
     "NoticeTarget",
@@ -111,6 +114,7 @@ __all__ = [
     "PhoneNumber",
     "PlaybookEntry",
     "ProviderApp",
+    "Reconciliation",
     "Rehearsal",
     "RehearsalState",
     "Replay",

@@ -26,6 +26,7 @@ CAPABILITIES: Mapping[Capability, str] = {
     Capability.CHANNELS: "Lets you choose which agent answers where",
     Capability.SHARED: "Lets you choose what it answers in each channel",
     Capability.INBOX: "Reads whole letters, with their files",
+    Capability.RECONCILE: "Fetches what did not arrive after an outage",
     Capability.DOMAINS: "Shows your domains and the DNS records they need",
     Capability.CALENDAR: "Knows the meetings, and what changes",
     Capability.ACTIONS: "Lets your agent do things, with your approval",

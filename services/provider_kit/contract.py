@@ -18,13 +18,14 @@ file                 capability                            what the module must 
 ``shared.py``        ``Capability.SHARED``                 :class:`SharedModule`
 ``domains.py``       ``Capability.DOMAINS``                :class:`DomainsModule`
 ``actions.py``       ``Capability.ACTIONS``                :class:`ActionsModule`
+``reconcile.py``     ``Capability.RECONCILE``              :class:`ReconcileModule`
 ``oauth.py``         an ``OAuth2`` auth scheme             :class:`OAuthModule`, and
                                                            :class:`RefreshModule` if tokens
                                                            are renewed
 ===================  ====================================  =================================
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -50,6 +51,7 @@ class Capability(StrEnum):
     SHARED = "shared"
     DOMAINS = "domains"
     ACTIONS = "actions"
+    RECONCILE = "reconcile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -671,6 +673,47 @@ class InboxModule(Protocol):
 
     def fetch_message(self, client: Any, announced: MessageAnnounced) -> MessageReceived | Ignored:
         """Return the whole message, with its files within the limits.
+
+        Raises:
+            NeedsReauth, RetryLater, Refused
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedRequest:
+    """A webhook as the provider would have posted it: the same body, and so the same dedupe key."""
+
+    kind: str
+    """One of the manifest's webhook kinds."""
+    at: datetime
+    """When the provider first had it for us."""
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Those of them that the provider's own module reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedPage:
+    """A page of what the provider had for us, the latest first; ``next_cursor`` is empty on the last one."""
+
+    requests: tuple[MissedRequest, ...]
+    next_cursor: str = ""
+
+
+class ReconcileModule(Protocol):
+    """``reconcile.py``: for a provider that never sends again what did not arrive, lists what it had for us."""
+
+    def list_missed(
+        self, client: Any, *, since: datetime, addresses: Collection[str], cursor: str = ""
+    ) -> MissedPage:
+        """Return a page of what came since a time, the latest first, whether or not it was delivered.
+
+        Args:
+            client: as ``build_client`` made it.
+            since: nothing from before is asked for.
+            addresses: our numbers that are in use there; only what is for them. Empty for a provider without any.
+            cursor: of the page before.
 
         Raises:
             NeedsReauth, RetryLater, Refused

@@ -25,6 +25,7 @@ from services.provider_kit.contract import (
     MessagingModule,
     OAuthModule,
     ProviderManifest,
+    ReconcileModule,
     RefreshModule,
     RevokeModule,
     SharedModule,
@@ -107,6 +108,8 @@ def load(slug: str, capability: Literal[Capability.SHARED]) -> SharedModule: ...
 def load(slug: str, capability: Literal[Capability.DOMAINS]) -> DomainsModule: ...
 @overload
 def load(slug: str, capability: Literal[Capability.ACTIONS]) -> ActionsModule: ...
+@overload
+def load(slug: str, capability: Literal[Capability.RECONCILE]) -> ReconcileModule: ...
 def load(slug: str, capability: Capability) -> object:
     """Return the module that holds a provider's capability.
 
@@ -152,6 +155,11 @@ def app_manifest(slug: str) -> AppManifestModule:
 def inbox(slug: str) -> InboxModule:
     """Return a provider's ``inbox`` module; see :func:`load`."""
     return load(slug, Capability.INBOX)
+
+
+def reconcile(slug: str) -> ReconcileModule:
+    """Return a provider's ``reconcile`` module; see :func:`load`."""
+    return load(slug, Capability.RECONCILE)
 
 
 def calendar(slug: str) -> CalendarModule:

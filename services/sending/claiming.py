@@ -19,6 +19,7 @@ from services.sending import repository
 from services.sending.limiting import counts, leaving_of, settle_held
 from services.sending.machine import Act, Around, Change, Ground, Standing, begin
 from services.sending.outbox import Batch, Claim
+from services.sending.waits import note_wait
 
 _LATER_ONES = timedelta(minutes=5)
 """How much longer all but the first wait for a provider that does not answer; its first answer releases them."""
@@ -162,6 +163,7 @@ class Claiming:
             decided = begin(standing, replace(around, provider_until=until, provider_words=wait.words), now=self._now)
         if not isinstance(decided, Change):
             return decided
+        note_wait(self._work, message, code=decided.code, words=decided.words, now=self._now)
         apply_change(self._work, message, decided)
         wake_at(self._work, decided.next_at, now=self._now)
         self._handled += 1

@@ -10,6 +10,7 @@ from services.conversations import hand_over
 from services.kernel.db import UnitOfWork
 from services.kernel.kernel import Kernel
 from services.kernel.leases import in_seconds
+from services.sending.waits import note_wait
 
 _MARGIN = timedelta(milliseconds=50)
 """Rather a little late than once more for nothing: Redis' clock decides, and the database's wakes."""
@@ -44,6 +45,7 @@ def _wait(kernel: Kernel, work: UnitOfWork, message: Message, _conversation: Con
     seconds = (held.wait + _MARGIN).total_seconds()
     message.next_attempt_at = in_seconds(seconds)
     code = limits.WAITS_FOR_PACE if held.is_pace else limits.WAITS_FOR_LIMIT
+    note_wait(work, message, code=code, words=held.words, now=kernel.clock.now())
     message.error_code = code
     message.error_text = f"Waits for {'' if held.is_pace else 'the limit: '}{held.words}."
     work.wake_in(seconds + _MARGIN.total_seconds(), "send_message", work.tenant_id)

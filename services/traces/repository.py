@@ -15,6 +15,7 @@ from models import (
     Conversation,
     FailedAttempt,
     Message,
+    MessageWait,
     Rehearsal,
     Replay,
     ReplayedDelivery,
@@ -23,7 +24,7 @@ from models import (
 )
 from services.kernel.db import UnitOfWork
 
-RowT = TypeVar("RowT", WebhookDelivery, Message, Turn, ActionRun, FailedAttempt, Rehearsal)
+RowT = TypeVar("RowT", WebhookDelivery, Message, Turn, ActionRun, FailedAttempt, Rehearsal, MessageWait)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class TraceRows:
     turns: list[Turn]
     runs: list[ActionRun]
     failures: list[FailedAttempt]
+    waits: list[MessageWait]
     rehearsals: list[Rehearsal]
     replays: list[Replay]
     conversation: Conversation | None
@@ -60,6 +62,7 @@ def find_rows(work: UnitOfWork, trace_id: UUID) -> TraceRows:
         turns=turns,
         runs=runs,
         failures=failures,
+        waits=_rows(work, MessageWait, trace_id),
         rehearsals=_rows(work, Rehearsal, trace_id),
         replays=_replays(work, [row.id for row in deliveries]),
         conversation=conversation,

@@ -12,6 +12,8 @@ class TraceStepView:
     at: datetime
     offset_ms: int
     """Time since the first step."""
+    took_ms: int | None
+    """How long the step itself took or waited; None for what is but a moment."""
     title: str
     detail: str
     """The reason, in words."""

@@ -5,8 +5,16 @@ from services.webhooks.draining import drain_deliveries
 from services.webhooks.filters import STATES, UNSENT, DeliveryFilter
 from services.webhooks.processing import process_delivery
 from services.webhooks.pruning import prune_deliveries
+from services.webhooks.reconciling import reconcile_connection
 from services.webhooks.replaying import MAY_DOUBLE, replay
-from services.webhooks.service import get_delivery, list_deliveries, list_groups, list_refused
+from services.webhooks.service import (
+    MOST_COUNTED,
+    count_newer,
+    get_delivery,
+    list_deliveries,
+    list_groups,
+    list_refused,
+)
 from services.webhooks.views import (
     BodyView,
     DeliveryDetailView,
@@ -18,6 +26,7 @@ from services.webhooks.views import (
 
 __all__ = [
     "MAY_DOUBLE",
+    "MOST_COUNTED",
     "STATES",
     "UNSENT",
     "BodyView",
@@ -27,6 +36,7 @@ __all__ = [
     "DeliveryView",
     "RefusedView",
     "ReplayView",
+    "count_newer",
     "drain_deliveries",
     "get_delivery",
     "list_deliveries",
@@ -34,6 +44,7 @@ __all__ = [
     "list_refused",
     "process_delivery",
     "prune_deliveries",
+    "reconcile_connection",
     "replay",
     "reveal_body",
 ]

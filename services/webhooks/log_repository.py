@@ -98,6 +98,14 @@ def list_matching(
     return work.session.exec(statement.order_by(col(WebhookDelivery.id).desc()).limit(limit)).all()
 
 
+def count_newer(work: UnitOfWork, wanted: DeliveryFilter, *, than: UUID | None, most: int) -> int:
+    """Return how many deliveries a filter means that came after one of them; counts no further than asked."""
+    found = select(col(WebhookDelivery.id)).where(*matching(work, wanted)).limit(most)
+    if than:
+        found = found.where(col(WebhookDelivery.id) > than)
+    return work.session.exec(select(func.count()).select_from(found.subquery())).one()
+
+
 def list_groups(work: UnitOfWork, wanted: DeliveryFilter) -> Sequence[Group]:
     """Return what failed and why, the largest group first."""
     row = WebhookDelivery

@@ -11,6 +11,7 @@ from services.tenants import Actor, Permission, require
 from services.webhooks import log_repository, repository
 from services.webhooks.bodies import masked_body, masked_headers
 from services.webhooks.filters import DeliveryFilter, check_filter
+from services.webhooks.reconciling import is_fetched
 from services.webhooks.replaying import list_options
 from services.webhooks.views import (
     DeliveryDetailView,
@@ -22,6 +23,8 @@ from services.webhooks.views import (
     ReplayOfDeliveryView,
 )
 
+MOST_COUNTED = 100
+"""How many new deliveries are counted; beyond that "many" is all that anybody needs to know."""
 _REFUSALS_SHOWN = timedelta(hours=24)
 
 
@@ -57,6 +60,18 @@ def list_deliveries(
         rows = log_repository.list_matching(work, asked, before=read_id(cursor), limit=size + 1)
     views = tuple(_view(row) for row in rows[:size])
     return Page(views, str(views[-1].id) if len(rows) > size else "")
+
+
+def count_newer(kernel: Kernel, *, actor: Actor, wanted: DeliveryFilter, than: UUID | None) -> int:
+    """Return how many deliveries came after one that is shown, :data:`MOST_COUNTED` at most.
+
+    Raises:
+        Forbidden, InvalidInput
+    """
+    require(actor, Permission.DELIVERIES_VIEW)
+    check_filter(wanted)
+    with kernel.unit_of_work(actor.tenant_id) as work:
+        return log_repository.count_newer(work, wanted, than=than, most=MOST_COUNTED)
 
 
 def list_groups(kernel: Kernel, *, actor: Actor, wanted: DeliveryFilter | None = None) -> tuple[DeliveryGroupView, ...]:
@@ -131,6 +146,7 @@ def get_delivery(kernel: Kernel, *, actor: Actor, delivery_id: UUID) -> Delivery
             reason=view.reason,
             cause=view.cause,
             duplicates=view.duplicates,
+            is_fetched=view.is_fetched,
             attempt=view.attempt,
             next_attempt_at=view.next_attempt_at,
             trace_id=view.trace_id,
@@ -159,6 +175,7 @@ def _view(row: WebhookDelivery) -> DeliveryView:
         reason=row.reason,
         cause=row.cause,
         duplicates=row.duplicates,
+        is_fetched=is_fetched(row.headers),
         attempt=row.attempt,
         next_attempt_at=row.next_attempt_at if row.state in repository.OPEN else None,
         trace_id=row.trace_id,

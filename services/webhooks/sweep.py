@@ -21,7 +21,7 @@ from services.tenants.repository import list_deletions
 from services.turns.repository import OPEN as OPEN_TURNS
 from services.turns.repository import list_due_rehearsals
 from services.vault.repository import list_due_rotations
-from services.webhooks import pruning
+from services.webhooks import pruning, reconcile_repository, reconciling
 from services.webhooks.repository import OPEN as OPEN_DELIVERIES
 
 BATCH = 1000
@@ -166,6 +166,10 @@ def _due_rehearsals(session: Session) -> Sequence[tuple[UUID, UUID]]:
     return list_due_rehearsals(session, limit=BATCH)
 
 
+def _due_reconciliations(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    return reconcile_repository.list_due(session, providers=reconciling.reconciled_providers(), limit=BATCH)
+
+
 _DUE: dict[str, Callable[[Session], Sequence[tuple[UUID, UUID]]]] = {
     "process_delivery": _due_deliveries,
     "run_turn": _due_turns,
@@ -181,5 +185,6 @@ _DUE: dict[str, Callable[[Session], Sequence[tuple[UUID, UUID]]]] = {
     "rotate_keys": _due_rotations,
     "delete_tenant": _due_deletions,
     "observe_health": _due_observations,
+    reconciling.JOB: _due_reconciliations,
     "send_notice": _due_notices,
 }

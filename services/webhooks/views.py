@@ -21,6 +21,8 @@ class DeliveryView:
     """What its last attempt failed of, as the groups name it; empty if it did not fail."""
     duplicates: int
     """How often the provider sent it again; it was taken once."""
+    is_fetched: bool
+    """Whether the provider could not deliver it, and we asked for it later."""
     attempt: int
     next_attempt_at: datetime | None
     trace_id: UUID

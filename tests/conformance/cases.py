@@ -15,6 +15,7 @@ from tests.providers.harness import (
     InboxWire,
     MessagingWire,
     OAuthWire,
+    ReconcileWire,
     RevokeWire,
     WebhookWire,
     load_payloads,
@@ -83,6 +84,11 @@ def domains_wire(slug: str) -> DomainsWire:
     return _required(load_wire(slug).domains, slug, "domains")
 
 
+def reconcile_wire(slug: str) -> ReconcileWire:
+    """Return the part of ``wire.py`` that a provider whose missed webhooks can be listed must have."""
+    return _required(load_wire(slug).reconcile, slug, "reconcile")
+
+
 def oauth_wire(slug: str) -> OAuthWire:
     """Return the part of ``wire.py`` that a provider with OAuth must have."""
     return _required(load_wire(slug).oauth, slug, "oauth")
@@ -102,6 +108,7 @@ every_revocation = pytest.mark.parametrize("slug", slugs_with(Capability.REVOKE)
 every_calendar = pytest.mark.parametrize("slug", slugs_with(Capability.CALENDAR))
 every_inbox = pytest.mark.parametrize("slug", slugs_with(Capability.INBOX))
 every_domain_list = pytest.mark.parametrize("slug", slugs_with(Capability.DOMAINS))
+every_missed_list = pytest.mark.parametrize("slug", slugs_with(Capability.RECONCILE))
 every_oauth = pytest.mark.parametrize("slug", [slug for slug in SLUGS if registry.get_manifest(slug).oauth])
 every_body_signer = pytest.mark.parametrize("slug", slugs_that_sign("body"))
 every_time_signer = pytest.mark.parametrize("slug", slugs_that_sign("time"))

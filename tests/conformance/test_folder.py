@@ -23,6 +23,7 @@ from services.provider_kit.contract import (
     InboxModule,
     MessagingModule,
     OAuthModule,
+    ReconcileModule,
     RefreshModule,
     RevokeModule,
     SharedModule,
@@ -49,6 +50,7 @@ PROTOCOLS: dict[str, type] = {
     "shared": SharedModule,
     "domains": DomainsModule,
     "actions": ActionsModule,
+    "reconcile": ReconcileModule,
     "oauth": OAuthModule,
 }
 

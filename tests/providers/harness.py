@@ -234,6 +234,18 @@ class InboxWire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileWire:
+    """What the provider answers when it is asked what it had for us."""
+
+    listed: Sequence[Reply]
+    """One a page."""
+    addresses: Sequence[str]
+    """Which of our numbers are in use; there are messages for others too."""
+    payloads: Sequence[str]
+    """``<event>__<variant>`` of the payloads with which it would have posted what is for those."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainsWire:
     """What the provider answers when domains are listed and checked."""
 
@@ -273,6 +285,7 @@ class Wire:
     calendar: CalendarWire | None = None
     inbox: InboxWire | None = None
     domains: DomainsWire | None = None
+    reconcile: ReconcileWire | None = None
     oauth: OAuthWire | None = None
 
 

@@ -95,6 +95,7 @@ def _step(step: TraceStep) -> rx.Component:
             rx.el.b(step.title),
             rx.el.span(" (", rx.match(step.status, *STATUS_WORDS.items(), "note"), ")", class_name="sr-only"),
             rx.cond(step.detail != "", rx.el.small(step.detail)),
+            rx.cond(step.took != "", rx.el.small("took ", step.took, class_name="num")),
         ),
         rx.el.div(
             rx.el.span(step.offset, class_name="at"),

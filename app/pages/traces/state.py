@@ -23,6 +23,7 @@ class TraceStep:
     status: str
     at: str
     offset: str
+    took: str
 
 
 class TraceState(rx.State):
@@ -70,6 +71,7 @@ class TraceState(rx.State):
                 status=step.status,
                 at=step.at.isoformat(),
                 offset=f"+{duration(step.offset_ms)}",
+                took=duration(step.took_ms) if step.took_ms else "",
             )
             for step in trace.steps
         ]

@@ -13,7 +13,9 @@ MANIFEST = ProviderManifest(
     is_core=True,
     summary="The agent answers text messages on your phone numbers.",
     docs_url="https://www.twilio.com/docs/messaging",
-    capabilities=frozenset({Capability.WEBHOOKS, Capability.MESSAGING, Capability.CHANNELS, Capability.ACTIONS}),
+    capabilities=frozenset(
+        {Capability.WEBHOOKS, Capability.MESSAGING, Capability.CHANNELS, Capability.ACTIONS, Capability.RECONCILE}
+    ),
     auth=(
         Pasted(
             label="Account SID and Auth Token",

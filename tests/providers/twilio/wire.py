@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
 from services.provider_kit.contract import OutboundMessage, WebhookRequest
-from tests.providers.harness import NOW, ChannelsWire, MessagingWire, Reply, WebhookWire, Wire, json_reply
+from tests.providers.harness import (
+    NOW,
+    ChannelsWire,
+    MessagingWire,
+    ReconcileWire,
+    Reply,
+    WebhookWire,
+    Wire,
+    json_reply,
+)
 
 ACCOUNT_SID = "AC" + "5ef8732a3c49700934481addd5ce1659"
 OTHER_SID = "AC" + "0000000000000000000000000000beef"
@@ -45,6 +54,19 @@ def message_resource(**changes: object) -> dict[str, object]:
         "uri": f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{MESSAGE_SID}.json",
         **changes,
     }
+
+
+def incoming(*, to: str = "+14155550100") -> dict[str, object]:
+    """Return a contact's message as the REST API shows it."""
+    return message_resource(
+        to=to,
+        **{"from": "+14155550111"},
+        body="When do you open on Saturday?",
+        status="received",
+        direction="inbound",
+        num_media="0",
+        date_sent="Fri, 20 Nov 2026 11:59:30 +0000",
+    )
 
 
 def messages(*items: Mapping[str, object]) -> Reply:
@@ -121,5 +143,18 @@ WIRE = Wire(
         ),
         addresses=("+14155550100", "+14155550101", "+14155550102"),
         routed=json_reply(number("0")),
+    ),
+    reconcile=ReconcileWire(
+        listed=(
+            json_reply(
+                {
+                    "messages": [message_resource(sid="SM" + "4" * 32), incoming(), incoming(to="+14155550102")],
+                    "next_page_uri": f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json?PageSize=100&Page=1",
+                }
+            ),
+            messages(message_resource(sid="SM" + "5" * 32)),
+        ),
+        addresses=("+14155550100",),
+        payloads=("received__text",),
     ),
 )
