@@ -22,6 +22,8 @@ from app.pages.ai_team import page as ai_team
 from app.pages.ai_team.state import TeamState
 from app.pages.all_integrations import page as all_integrations
 from app.pages.all_integrations.state import OverviewState
+from app.pages.analytics import page as analytics
+from app.pages.analytics.state import AnalyticsState
 from app.pages.calendar import page as calendar
 from app.pages.calendar.state import CalendarState
 from app.pages.catalogue import page as catalogue
@@ -39,6 +41,7 @@ from app.pages.not_found import page as not_found
 from app.pages.playbook import page as playbook
 from app.pages.playbook.state import PlaybookState
 from app.pages.tenant import page as tenant
+from app.pages.tenant.limit_state import CompanyLimitState
 from app.pages.tenant.state import TenantState
 from app.pages.traces import page as traces
 from app.pages.traces.state import TraceState
@@ -117,7 +120,8 @@ def register_pages(app: rx.App) -> None:
         [OverviewState.load, DeskState.load, UpkeepState.load],
     )
     _add(app, deliveries.page, routes.DELIVERIES, "Deliveries", [DeliveriesState.load, ReplayState.load])
-    _add(app, tenant.page, routes.TENANT, "Company", [TenantState.load])
+    _add(app, analytics.page, routes.ANALYTICS, "Analytics", [AnalyticsState.load])
+    _add(app, tenant.page, routes.TENANT, "Company", [TenantState.load, CompanyLimitState.load])
     _add(app, keys.page, routes.KEYS, "Keys", [KeysState.load])
     _add(app, traces.page, routes.TRACE, "Trace", [TraceState.load])
 

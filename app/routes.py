@@ -22,6 +22,7 @@ CATALOGUE = "/admin/integrations/catalogue"
 TRACE = "/admin/traces/[trace_id]"
 ALL_INTEGRATIONS = "/admin/integrations"
 DELIVERIES = "/admin/deliveries"
+ANALYTICS = "/admin/analytics"
 TENANT = "/admin/settings/tenant"
 KEYS = "/admin/settings/keys"
 
@@ -103,6 +104,12 @@ def deliveries(**asked: str) -> str:
     """Return the address of the delivery log, with filters and the delivery that is open; empty ones are left out."""
     query = urlencode({name: value for name, value in asked.items() if value})
     return DELIVERIES + (f"?{query}" if query else "")
+
+
+def analytics(**asked: str) -> str:
+    """Return the address of analytics, with a span of time and filters; empty ones are left out."""
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return ANALYTICS + (f"?{query}" if query else "")
 
 
 def trace(trace_id: UUID | str) -> str:

@@ -91,6 +91,7 @@ def _sidebar(current: str) -> rx.Component:
                     ),
                 ),
                 _entry(routes.DELIVERIES, current, rx.el.span("Deliveries")),
+                _entry(routes.ANALYTICS, current, rx.el.span("Analytics")),
             ),
         ),
         rx.el.ul(

@@ -25,7 +25,10 @@ from services.tenants import Actor, Permission
 NONE_OPEN = Detail()
 _PAGE = 50
 _LONGEST = 200
-_FIELDS = ("state", "provider", "connection", "event", "cause", "span", "since", "until", "q")
+_FIELDS = (
+    *("state", "provider", "connection", "event", "cause", "span", "since", "until", "q"),
+    *("outcome", "agent", "channel"),
+)
 
 
 class DeliveriesState(rx.State):

@@ -9,6 +9,7 @@ from uuid import UUID
 from app import routes
 from app.components.words import counted, duration, size
 from app.pages.deliveries.shapes import Cause, Choice, Detail, Fact, Moment, Pill, Row
+from services.analytics import CHANNEL_NAMES
 from services.kernel.errors import NotFound
 from services.provider_kit.registry import get_manifest
 from services.webhooks import DeliveryDetailView, DeliveryFilter, DeliveryGroupView, DeliveryView, RefusedView
@@ -28,6 +29,16 @@ RANGES: tuple[tuple[str, str, timedelta | None], ...] = (
     ("24h", "Last 24 hours", timedelta(hours=24)),
     ("7d", "Last 7 days", timedelta(days=7)),
 )
+OUTCOME_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "message": "Brought a message",
+        "asked": "The agent was to answer",
+        "answered": "Answered",
+        "failed": "Not answered, or the answer failed",
+        "handed_over": "Handed over to a person",
+    }
+)
+"""What became of the message → its name."""
 KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "process": ("Process again", "Runs today's rules on the stored request. What took effect stays once."),
@@ -75,6 +86,9 @@ class Search:
     """Instead of a range: an ISO time, as a chart's point links to it."""
     until: str = ""
     q: str = ""
+    outcome: str = ""
+    agent: str = ""
+    channel: str = ""
 
     def path(self, *, delivery: str = "") -> str:
         """Return the address that asks for this."""
@@ -99,6 +113,9 @@ def filter_of(search: Search, now: datetime) -> DeliveryFilter:
         since=now - span if span else _time(search.since),
         until=_time(search.until),
         search=search.q.strip(),
+        outcome=search.outcome if search.outcome in OUTCOME_NAMES else "",
+        agent_id=_uuid(search.agent),
+        channel=search.channel if search.channel in CHANNEL_NAMES else "",
     )
 
 
@@ -117,8 +134,11 @@ def narrowing(search: Search) -> list[Pill]:
         "connection": "One connection",
         "event": f"Event: {search.event}",
         "cause": f"Cause: {search.cause}",
-        "since": f"From {search.since}",
-        "until": f"Until {search.until}",
+        "outcome": OUTCOME_NAMES.get(search.outcome, "Unknown outcome"),
+        "agent": "One agent",
+        "channel": f"Channel: {CHANNEL_NAMES.get(search.channel, search.channel)}",
+        "since": f"From {_moment(search.since)}",
+        "until": f"Until {_moment(search.until)}",
     }
     return [
         Pill(name=words, path=replace(search, **{name: ""}).path(), is_current=True)
@@ -255,6 +275,11 @@ def _time(text: str) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _moment(text: str) -> str:
+    at = _time(text)
+    return f"{at.day} {at:%b %Y, %H:%M} {'UTC' if not at.utcoffset() else f'{at:%z}'}" if at else text
 
 
 def _uuid(text: str) -> UUID | None:

@@ -7,6 +7,7 @@ from app.components.elements import bone, button, could_not_load, field, loading
 from app.components.scripted import modal, time_ago
 from app.layouts.settings import COMPANY, settings_tabs
 from app.layouts.shell import Crumb, shell
+from app.pages.tenant.limit_form import limit_section
 from app.pages.tenant.state import TenantState
 
 MAY_NOT = "Only an owner may rename or delete the company."
@@ -18,7 +19,7 @@ def page() -> rx.Component:
         rx.el.div(
             rx.el.div(
                 rx.el.h1("Company"),
-                rx.el.p("What your company is called here, and how it ends."),
+                rx.el.p("What your company is called here, how much its agents may do, and how it ends."),
             ),
             class_name="page-head",
         ),
@@ -69,6 +70,7 @@ def _content() -> rx.Component:
                 no_validate=True,
             ),
         ),
+        limit_section(),
         rx.el.section(
             rx.el.h2("Delete", class_name="section-title"),
             rx.el.p(

@@ -1,0 +1,1 @@
+"""Analytics: what came in, what became of it, and how long answers took."""
