@@ -43,12 +43,18 @@ class WebhookDelivery(WorkRow, table=True):
     __table_args__ = (
         reference("connection_id", "connection"),
         Index("uq_webhook_delivery_dedupe_key", "tenant_id", "connection_id", "dedupe_key", unique=True),
-        Index("ix_webhook_delivery_list", "tenant_id", "id"),
         Index("ix_webhook_delivery_trace", "tenant_id", "trace_id"),
         Index(
             "ix_webhook_delivery_open",
             "next_attempt_at",
             postgresql_where=text("state IN ('received', 'processing', 'failed')"),
+        ),
+        Index("ix_webhook_delivery_new", "tenant_id", "id", postgresql_where=text("state = 'received'")),
+        Index(
+            "ix_webhook_delivery_begun",
+            "tenant_id",
+            "next_attempt_at",
+            postgresql_where=text("state IN ('processing', 'failed')"),
         ),
         Index(
             "ix_webhook_delivery_trouble",
@@ -82,6 +88,8 @@ class WebhookDelivery(WorkRow, table=True):
     """Why it ended in this state, in words."""
     cause: str = ""
     """What the last attempt failed of, as a stable word; empty if it did not fail. The log groups by it."""
+    cut_offs: int = 0
+    """How many of its attempts were cut off: their worker died, or they hung."""
     duplicates: int = 0
     """How often the provider sent it again."""
     trace_id: UUID

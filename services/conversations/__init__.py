@@ -2,6 +2,7 @@
 
 from services.conversations.changing import change_state, hand_over
 from services.conversations.charge import close, give_back, mark_read, take_over
+from services.conversations.known import Known, learn
 from services.conversations.naming import name_contact
 from services.conversations.places import list_places
 from services.conversations.reading import (
@@ -16,6 +17,7 @@ from services.conversations.views import ConversationView, MessageView, PlaceVie
 
 __all__ = [
     "ConversationView",
+    "Known",
     "MessageView",
     "PlaceView",
     "Received",
@@ -28,6 +30,7 @@ __all__ = [
     "get_thread",
     "give_back",
     "hand_over",
+    "learn",
     "list_conversations",
     "list_places",
     "mark_read",

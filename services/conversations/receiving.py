@@ -1,6 +1,5 @@
 """What a contact wrote is put where it belongs: contact, conversation and message are made as needed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -21,11 +20,10 @@ from models import (
 from services import email
 from services.conversations import repository
 from services.conversations.changing import change_state, note_message
+from services.conversations.known import Known, handle_of, key_of, learn
 from services.kernel.db import UnitOfWork
 from services.kernel.ids import new_id
-from services.kernel.leases import in_seconds
 from services.provider_kit.contract import Capability, MessageReceived
-from services.provider_kit.contract import Contact as ExternalContact
 from services.provider_kit.registry import get_manifest
 
 SUBJECT_CHARACTERS = 300
@@ -42,10 +40,9 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a message belongs: a conversation that is there, or the key of a new one; and why, for letters."""
+    """What is known of where a letter belongs: a conversation that is there, and why."""
 
-    conversation_id: UUID | None
-    key: str
+    conversation_id: UUID | None = None
     reason: str = ""
     known_message_id: UUID | None = None
     """Set if this very letter came in before, under another id of the provider perhaps."""
@@ -59,41 +56,56 @@ def receive_message(
     event: MessageReceived,
     delivery: WebhookDelivery,
     now: datetime,
+    known: Known | None = None,
 ) -> Received:
-    """Store what a contact wrote, in the conversation it belongs to.
+    """Put what a contact wrote into the conversation it belongs to.
 
     The message takes the delivery's id, so that messages sort by their arrival whoever processes them first.
+
+    Args:
+        work: the unit of work.
+        connection: where it came in.
+        agent: who is to answer.
+        event: what was written; a letter is always received alone.
+        delivery: what brought it.
+        now: the time.
+        known: what was read for the batch that it is part of; its owner stores what is new. If left out, that is done
+            here, for this message alone.
     """
-    repository.lock_name(work, f"conversation:{connection.id}:{event.conversation_key}")
-    contact = _get_or_create_contact(work, connection.provider, event.contact, now)
-    place = _find_place(work, connection, event)
-    conversation = _get_or_create_conversation(work, connection, agent, contact, event, place, now)
-    known = repository.find_message_by_external_id(work, connection.id, Direction.INBOUND, event.external_id)
-    if known is None and place.known_message_id:
-        known = repository.find_message(work, place.known_message_id)
     if known:
-        return Received(conversation, known, is_new=False)
-    message = Message(
-        tenant_id=work.tenant_id,
-        id=delivery.id if not repository.find_message(work, delivery.id) else new_id(),
-        conversation_id=conversation.id,
-        connection_id=connection.id,
-        direction=Direction.INBOUND,
-        author=Author.CONTACT,
-        author_label=contact.name,
-        text=email.split_quote(event.text).text if event.email else event.text,
-        state=MessageState.RECEIVED,
-        external_id=event.external_id,
-        reply_to=event.reply_to,
-        trace_id=delivery.trace_id,
-        created_at=now,
-        next_attempt_at=in_seconds(0),
-    )
-    work.session.add(message)
-    if event.email:
-        email.keep_envelope(work, message=message, event=event, thread_reason=place.reason, now=now)
+        return _receive(work, known, connection, agent, event, delivery, now)
+    place = _find_place(work, connection, event)
+    alone = learn(work, [(connection, event)], delivery_ids=[delivery.id])
+    if place.conversation_id:
+        conversation = repository.find_conversation(work, place.conversation_id, lock=True)
+        alone.conversations.update({key_of(connection, event): conversation} if conversation else {})
+    same = repository.find_message(work, place.known_message_id) if place.known_message_id else None
+    if same:
+        alone.messages.setdefault((connection.id, event.external_id), same)
+    received = _receive(work, alone, connection, agent, event, delivery, now)
+    alone.store(work)
+    if event.email and received.is_new:
+        email.keep_envelope(work, message=received.message, event=event, thread_reason=place.reason, now=now)
+    return received
+
+
+def _receive(
+    work: UnitOfWork,
+    known: Known,
+    connection: Connection,
+    agent: Agent,
+    event: MessageReceived,
+    delivery: WebhookDelivery,
+    now: datetime,
+) -> Received:
+    contact = _get_or_create_contact(work, known, connection, event, now)
+    conversation = _get_or_create_conversation(work, known, connection, agent, contact, event, now)
+    same = known.messages.get((connection.id, event.external_id))
+    if same:
+        return Received(conversation, same, is_new=False)
+    message = _add_message(work, known, conversation, contact, event, delivery, now)
     if event.in_shared_channel and not conversation.channel_name:
-        conversation.channel_name = repository.find_channel_name(work, connection.id, event.channel_id)
+        conversation.channel_name = known.channel_names.get((connection.id, event.channel_id), "")
     if event.email is None and conversation.agent_id != agent.id:
         conversation.agent_id = agent.id  # who has the number or channel now; a letter stays with its thread's
     if conversation.state is ConversationState.CLOSED or conversation.state is ConversationState.ARCHIVED:
@@ -104,48 +116,84 @@ def receive_message(
     return Received(conversation, message, is_new=True)
 
 
+def _add_message(
+    work: UnitOfWork,
+    known: Known,
+    conversation: Conversation,
+    contact: Contact,
+    event: MessageReceived,
+    delivery: WebhookDelivery,
+    now: datetime,
+) -> Message:
+    # Neither validated nor tracked: the store writes it as it is, a seventh of the time.
+    message = Message.model_construct(
+        tenant_id=work.tenant_id,
+        id=new_id() if delivery.id in known.message_ids else delivery.id,
+        conversation_id=conversation.id,
+        connection_id=conversation.connection_id,
+        direction=Direction.INBOUND,
+        author=Author.CONTACT,
+        author_label=contact.name,
+        text=email.split_quote(event.text).text if event.email else event.text,
+        state=MessageState.RECEIVED,
+        external_id=event.external_id,
+        reply_to=event.reply_to,
+        trace_id=delivery.trace_id,
+        created_at=now,
+        next_attempt_at=now,  # nothing is to be done with it
+    )
+    known.message_ids.add(message.id)
+    known.messages[conversation.connection_id, event.external_id] = message
+    known.new_messages.append(message)
+    return message
+
+
 def _find_place(work: UnitOfWork, connection: Connection, event: MessageReceived) -> _Place:
     if event.email is None:
-        return _Place(None, event.conversation_key)
-    # A Message-ID as key would let a stranger in who repeats it.
+        return _Place()
     thread = email.find_thread(work, connection, event)
-    return _Place(thread.conversation_id, event.external_id, thread.reason, thread.known_message_id)
+    return _Place(thread.conversation_id, thread.reason, thread.known_message_id)
 
 
-def _get_or_create_contact(work: UnitOfWork, provider: str, external: ExternalContact, now: datetime) -> Contact:
-    repository.lock_name(work, f"contact:{provider}:{external.scope}:{external.id}")
-    contact = repository.find_contact(work, provider=provider, scope=external.scope, external_id=external.id)
+def _get_or_create_contact(
+    work: UnitOfWork, known: Known, connection: Connection, event: MessageReceived, now: datetime
+) -> Contact:
+    handle = handle_of(connection, event)
+    contact = known.contacts.get(handle)
     if contact:
         return contact
-    contact = Contact(tenant_id=work.tenant_id, id=new_id(), name=external.name or external.id, created_at=now)
-    identity = ContactIdentity(
-        tenant_id=work.tenant_id,
-        id=new_id(),
-        contact_id=contact.id,
-        provider=provider,
-        scope=external.scope,
-        external_id=external.id,
-        created_at=now,
+    provider, scope, external_id = handle
+    name = event.contact.name
+    contact = Contact(tenant_id=work.tenant_id, id=new_id(), name=name or external_id, created_at=now)
+    known.contacts[handle] = contact
+    known.new_contacts.append(contact)
+    known.new_identities.append(
+        ContactIdentity(
+            tenant_id=work.tenant_id,
+            id=new_id(),
+            contact_id=contact.id,
+            provider=provider,
+            scope=scope,
+            external_id=external_id,
+            created_at=now,
+        )
     )
-    _add_in_order(work, (contact, identity))
-    if not external.name and Capability.DIRECTORY in get_manifest(provider).capabilities:
+    if not name and Capability.DIRECTORY in get_manifest(provider).capabilities:
         work.wake("name_contact", contact.id)
     return contact
 
 
 def _get_or_create_conversation(
     work: UnitOfWork,
+    known: Known,
     connection: Connection,
     agent: Agent,
     contact: Contact,
     event: MessageReceived,
-    place: _Place,
     now: datetime,
 ) -> Conversation:
-    if place.conversation_id:
-        conversation = repository.find_conversation(work, place.conversation_id, lock=True)
-    else:
-        conversation = repository.find_conversation_by_key(work, connection.id, place.key)
+    key = key_of(connection, event)
+    conversation = known.conversations.get(key)
     if conversation:
         return conversation
     conversation = Conversation(
@@ -159,19 +207,13 @@ def _get_or_create_conversation(
         channel_id=event.channel_id,
         channel_name=event.channel_name,
         subject=event.email.subject[:SUBJECT_CHARACTERS] if event.email else "",
-        external_key=place.key,
+        external_key=key[1],
         state=ConversationState.AGENT,
         state_reason="The agent answers",
         state_changed_at=now,
         last_message_at=now,
         created_at=now,
     )
-    _add_in_order(work, (conversation,))
+    known.conversations[key] = conversation
+    known.new_conversations.append(conversation)
     return conversation
-
-
-def _add_in_order(work: UnitOfWork, rows: Sequence[object]) -> None:
-    """Insert rows one after the other, as the references between them need."""
-    for row in rows:
-        work.session.add(row)
-        work.session.flush()

@@ -1,11 +1,11 @@
 """Queries on contacts, conversations and messages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, text, tuple_, update
+from sqlalchemy import case, func, insert, text, tuple_, update
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 from sqlmodel.sql.expression import Select
@@ -23,8 +23,14 @@ from models import (
     Message,
     Turn,
 )
+from models.base import TenantRow
 from services.connections import WORKING
-from services.kernel.db import UnitOfWork
+from services.kernel.db import UnitOfWork, among
+
+Handle = tuple[str, str, str]
+"""A contact's provider, scope and id there."""
+Key = tuple[UUID, str]
+"""A connection, and a provider's name for something on it."""
 
 
 def lock_name(work: UnitOfWork, name: str) -> None:
@@ -34,22 +40,24 @@ def lock_name(work: UnitOfWork, name: str) -> None:
     )
 
 
-def find_contact(work: UnitOfWork, *, provider: str, scope: str, external_id: str) -> Contact | None:
-    """Return the contact with this handle at a provider."""
-    return work.session.exec(
-        select(Contact)
+def list_contacts(work: UnitOfWork, handles: Collection[Handle]) -> dict[Handle, Contact]:
+    """Return the contacts with these handles: provider, scope and id there."""
+    providers, scopes, external_ids = (set(column) for column in zip(*handles, strict=True))
+    rows = work.session.exec(
+        select(ContactIdentity.provider, ContactIdentity.scope, ContactIdentity.external_id, Contact)
         .join(
-            ContactIdentity,
-            (col(ContactIdentity.tenant_id) == col(Contact.tenant_id))
-            & (col(ContactIdentity.contact_id) == col(Contact.id)),
+            Contact,
+            (col(Contact.tenant_id) == col(ContactIdentity.tenant_id))
+            & (col(Contact.id) == col(ContactIdentity.contact_id)),
         )
         .where(
-            col(Contact.tenant_id) == work.tenant_id,
-            col(ContactIdentity.provider) == provider,
-            col(ContactIdentity.scope) == scope,
-            col(ContactIdentity.external_id) == external_id,
+            col(ContactIdentity.tenant_id) == work.tenant_id,
+            among(ContactIdentity.provider, providers),
+            among(ContactIdentity.scope, scopes),
+            among(ContactIdentity.external_id, external_ids),
         )
-    ).first()
+    ).all()
+    return {(provider, scope, external_id): contact for provider, scope, external_id, contact in rows}
 
 
 def find_contact_by_id(work: UnitOfWork, contact_id: UUID) -> Contact | None:
@@ -92,15 +100,20 @@ def list_conversation_ids(work: UnitOfWork, contact_id: UUID) -> Sequence[UUID]:
     ).all()
 
 
-def find_conversation_by_key(work: UnitOfWork, connection_id: UUID, external_key: str) -> Conversation | None:
-    """Return the conversation that the provider's key stands for."""
-    return work.session.exec(
-        select(Conversation).where(
+def lock_conversations(work: UnitOfWork, keys: Collection[Key]) -> dict[Key, Conversation]:
+    """Return the conversations that a connection and a provider's key stand for, locked one after the other by id."""
+    connection_ids, external_keys = (set(column) for column in zip(*keys, strict=True))
+    rows = work.session.exec(
+        select(Conversation)
+        .where(
             col(Conversation.tenant_id) == work.tenant_id,
-            col(Conversation.connection_id) == connection_id,
-            col(Conversation.external_key) == external_key,
+            among(Conversation.connection_id, connection_ids),
+            among(Conversation.external_key, external_keys),
         )
-    ).first()
+        .order_by(col(Conversation.id))
+        .with_for_update()
+    ).all()
+    return {(row.connection_id, row.external_key): row for row in rows}
 
 
 def find_conversation(work: UnitOfWork, conversation_id: UUID, *, lock: bool = False) -> Conversation | None:
@@ -118,18 +131,32 @@ def find_message(work: UnitOfWork, message_id: UUID) -> Message | None:
     ).first()
 
 
-def find_message_by_external_id(
-    work: UnitOfWork, connection_id: UUID, direction: Direction, external_id: str
-) -> Message | None:
-    """Return the message that the provider knows by this id."""
-    return work.session.exec(
+def list_inbound(work: UnitOfWork, keys: Collection[Key]) -> dict[Key, Message]:
+    """Return the messages that came in under these connections and provider's ids."""
+    connection_ids, external_ids = (set(column) for column in zip(*keys, strict=True))
+    rows = work.session.exec(
         select(Message).where(
             col(Message.tenant_id) == work.tenant_id,
-            col(Message.connection_id) == connection_id,
-            col(Message.direction) == direction,
-            col(Message.external_id) == external_id,
+            among(Message.connection_id, connection_ids),
+            col(Message.direction) == Direction.INBOUND,
+            among(Message.external_id, external_ids),
         )
-    ).first()
+    ).all()
+    return {(row.connection_id, row.external_id): row for row in rows}
+
+
+def list_message_ids(work: UnitOfWork, ids: Collection[UUID]) -> set[UUID]:
+    """Return which of these ids messages have."""
+    found = work.session.exec(
+        select(Message.id).where(col(Message.tenant_id) == work.tenant_id, among(Message.id, ids))
+    )
+    return set(found.all())
+
+
+def add_rows(work: UnitOfWork, rows: Sequence[TenantRow]) -> None:
+    """Insert rows of one table, as they are now."""
+    if rows:
+        work.session.connection().execute(insert(type(rows[0])), [row.model_dump() for row in rows])
 
 
 def list_conversations(
@@ -218,16 +245,17 @@ def get_connection(work: UnitOfWork, connection_id: UUID) -> Connection:
     ).one()
 
 
-def find_channel_name(work: UnitOfWork, connection_id: UUID, channel_id: str) -> str:
-    """Return what a shared channel is called, as it was listed last; empty if it was not."""
-    name = work.session.exec(
-        select(ChannelPolicy.name).where(
+def list_channel_names(work: UnitOfWork, keys: Collection[Key]) -> dict[Key, str]:
+    """Return what shared channels are called, as they were listed last, by connection and id."""
+    connection_ids, channel_ids = (set(column) for column in zip(*keys, strict=True))
+    rows = work.session.exec(
+        select(ChannelPolicy.connection_id, ChannelPolicy.external_id, ChannelPolicy.name).where(
             col(ChannelPolicy.tenant_id) == work.tenant_id,
-            col(ChannelPolicy.connection_id) == connection_id,
-            col(ChannelPolicy.external_id) == channel_id,
+            among(ChannelPolicy.connection_id, connection_ids),
+            among(ChannelPolicy.external_id, channel_ids),
         )
-    ).first()
-    return name or ""
+    ).all()
+    return {(connection_id, channel_id): name for connection_id, channel_id, name in rows}
 
 
 def find_last_inbound(work: UnitOfWork, conversation_id: UUID) -> Message | None:

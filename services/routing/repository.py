@@ -1,38 +1,45 @@
-"""Queries for routing."""
+"""Queries for routing: one a table, for all messages of a batch."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from models import Agent, ChannelPolicy, PhoneNumber
-from services.kernel.db import UnitOfWork
+from services.kernel.db import UnitOfWork, among
 
 
-def find_number(work: UnitOfWork, connection_id: UUID, number: str) -> PhoneNumber | None:
-    """Return one of a connection's own numbers."""
-    return work.session.exec(
+def list_numbers(
+    work: UnitOfWork, connection_ids: Collection[UUID], numbers: Collection[str]
+) -> dict[tuple[UUID, str], PhoneNumber]:
+    """Return those of connections' own numbers that are named, by connection and number."""
+    rows = work.session.exec(
         select(PhoneNumber).where(
             col(PhoneNumber.tenant_id) == work.tenant_id,
-            col(PhoneNumber.connection_id) == connection_id,
-            col(PhoneNumber.number) == number,
+            among(PhoneNumber.connection_id, connection_ids),
+            among(PhoneNumber.number, numbers),
         )
-    ).first()
+    ).all()
+    return {(row.connection_id, row.number): row for row in rows}
 
 
-def find_policies(work: UnitOfWork, connection_id: UUID, channel_id: str) -> dict[str, ChannelPolicy]:
-    """Return a channel's policy under its id, and the default under the empty one; each only if there is one."""
+def list_policies(
+    work: UnitOfWork, connection_ids: Collection[UUID], channel_ids: Collection[str]
+) -> dict[tuple[UUID, str], ChannelPolicy]:
+    """Return channels' policies by connection and id, and the defaults under the empty id."""
     rows = work.session.exec(
         select(ChannelPolicy).where(
             col(ChannelPolicy.tenant_id) == work.tenant_id,
-            col(ChannelPolicy.connection_id) == connection_id,
-            col(ChannelPolicy.external_id).in_(("", channel_id)),
+            among(ChannelPolicy.connection_id, connection_ids),
+            among(ChannelPolicy.external_id, ("", *channel_ids)),
         )
     ).all()
-    return {row.external_id: row for row in rows}
+    return {(row.connection_id, row.external_id): row for row in rows}
 
 
-def find_agent(work: UnitOfWork, agent_id: UUID) -> Agent | None:
-    """Return an agent."""
-    return work.session.exec(
-        select(Agent).where(col(Agent.tenant_id) == work.tenant_id, col(Agent.id) == agent_id)
-    ).first()
+def list_agents(work: UnitOfWork, agent_ids: Collection[UUID]) -> dict[UUID, Agent]:
+    """Return agents by id."""
+    rows = work.session.exec(
+        select(Agent).where(col(Agent.tenant_id) == work.tenant_id, among(Agent.id, agent_ids))
+    ).all()
+    return {row.id: row for row in rows}

@@ -1,9 +1,8 @@
 """The inbox: requests in, deliveries stored, processed, swept, listed, replayed and, after their time, pruned."""
 
 from services.webhooks.bodies import reveal_body
-from services.webhooks.draining import drain_deliveries
 from services.webhooks.filters import STATES, UNSENT, DeliveryFilter
-from services.webhooks.processing import process_delivery
+from services.webhooks.processing import drain_deliveries
 from services.webhooks.pruning import prune_deliveries
 from services.webhooks.reconciling import reconcile_connection
 from services.webhooks.replaying import MAY_DOUBLE, replay
@@ -42,7 +41,6 @@ __all__ = [
     "list_deliveries",
     "list_groups",
     "list_refused",
-    "process_delivery",
     "prune_deliveries",
     "reconcile_connection",
     "replay",

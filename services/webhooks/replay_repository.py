@@ -93,6 +93,7 @@ def process_again(work: UnitOfWork, delivery_ids: Collection[UUID]) -> None:
             reason="",
             cause="",
             attempt=0,
+            cut_offs=0,
             next_attempt_at=in_seconds(0),
             started_at=None,
             finished_at=None,

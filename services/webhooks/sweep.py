@@ -3,11 +3,22 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists
+from sqlalchemy import ColumnElement, exists, or_
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import Select
 
-from models import Calendar, Connection, Conversation, Direction, Ending, Message, Tenant, Turn, WebhookDelivery
+from models import (
+    Calendar,
+    Connection,
+    Conversation,
+    DeliveryState,
+    Direction,
+    Ending,
+    Message,
+    Tenant,
+    Turn,
+    WebhookDelivery,
+)
 from services.actions.repository import list_due as list_due_runs
 from services.channels.repository import list_due_listings
 from services.connections import RENEWED, WORKING
@@ -22,7 +33,7 @@ from services.turns.repository import OPEN as OPEN_TURNS
 from services.turns.repository import list_due_rehearsals
 from services.vault.repository import list_due_rotations
 from services.webhooks import pruning, reconcile_repository, reconciling
-from services.webhooks.repository import OPEN as OPEN_DELIVERIES
+from services.webhooks.repository import BEGUN as BEGUN_DELIVERIES
 
 BATCH = 1000
 """Most rows of one kind that are woken at once; of what is drained, tenants are woken."""
@@ -39,15 +50,10 @@ def run(kernel: Kernel) -> int:
 
 
 def _due_deliveries(session: Session) -> Sequence[tuple[UUID, UUID]]:
-    return _tenants_with(
-        session,
-        exists().where(
-            col(WebhookDelivery.tenant_id) == col(Tenant.id),
-            col(WebhookDelivery.state).in_(OPEN_DELIVERIES),
-            is_due(WebhookDelivery),
-            is_free(WebhookDelivery),
-        ),
-    )
+    waiting = exists().where(col(WebhookDelivery.tenant_id) == col(Tenant.id), is_due(WebhookDelivery))
+    new = waiting.where(col(WebhookDelivery.state) == DeliveryState.RECEIVED)
+    begun = waiting.where(col(WebhookDelivery.state).in_(BEGUN_DELIVERIES), is_free(WebhookDelivery))
+    return _tenants_with(session, or_(new, begun))
 
 
 def _due_turns(session: Session) -> Sequence[tuple[UUID, UUID]]:

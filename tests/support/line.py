@@ -100,11 +100,20 @@ class Line:
 
     def work(self, *, with_sweep: bool = False) -> int:
         """Do all work that was woken (and what the sweeper finds); return how many jobs ran."""
-        if self.door:  # it wakes after it has answered
-            eventually(lambda: not (self.door and self.door.is_waking), what="workers are woken")
+        self.await_wakes()
         if with_sweep:
             sweep(self.kernel)
         return work_off(self.kernel, self.queue)
+
+    def await_wakes(self) -> None:
+        """Wait until the door has woken workers for all that it took: it does so after it has answered."""
+        if self.door:
+            eventually(lambda: not (self.door and self.door.is_waking), what="workers are woken")
+
+    def lose_wakes(self) -> None:
+        """Forget what was woken, as Redis does when it is wiped."""
+        self.await_wakes()
+        self.queue.wakes.clear()
 
     def run_job(self, wake: Wake) -> None:
         """Run one job as a worker would."""

@@ -1,12 +1,21 @@
-"""The worker process: takes wake-ups from the queue and runs their jobs, one after the other, without forking."""
+"""The worker process: takes wake-ups from the queue and runs their jobs, one after the other, without forking.
+
+What a process gathers over time goes with it: after many jobs, or when it has grown large, it ends its job and begins
+anew in its place.
+"""
 
 import importlib
 import logging
+import os
 import pkgutil
+import random
 import signal
+import sys
 import threading
+from dataclasses import dataclass
 from types import FrameType, TracebackType
 
+import psutil
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -28,8 +37,27 @@ from workers.runtime.outage import Outage
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
+_WEIGHED_EVERY = 20
+"""Jobs."""
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """When a worker process has served long enough."""
+
+    jobs: int = 50_000
+    memory_bytes: int = 384 * 1024 * 1024
+    """Three times what a worker needs."""
+
+    def spread(self) -> "Lifetime":
+        """Return it with up to a quarter fewer jobs, so that workers do not all begin anew at once."""
+        return Lifetime(jobs=round(self.jobs * random.uniform(0.75, 1)), memory_bytes=self.memory_bytes)  # noqa: S311
+
+    def is_over(self, *, jobs: int, memory_bytes: int) -> bool:
+        """Return whether a process that has done so many jobs and holds so much memory ends."""
+        return jobs >= self.jobs or memory_bytes > self.memory_bytes
 
 
 class PatchbayWorker(SimpleWorker):
@@ -39,11 +67,14 @@ class PatchbayWorker(SimpleWorker):
         connection: where the queue is.
         outage: of Redis.
         database_outage: of the database.
+        lifetime: after which it stops by itself.
     """
 
     max_connection_wait_time = 2.0  # RQ waits up to 60 s, which would delay work long after Redis is back
 
-    def __init__(self, connection: Redis, *, outage: Outage, database_outage: Outage) -> None:
+    def __init__(
+        self, connection: Redis, *, outage: Outage, database_outage: Outage, lifetime: Lifetime | None = None
+    ) -> None:
         super().__init__(
             [QUEUE_NAME],
             connection=connection,
@@ -53,6 +84,9 @@ class PatchbayWorker(SimpleWorker):
             log_job_description=False,
         )
         self.is_stopping = False
+        self.is_worn = False
+        self._lifetime = lifetime or Lifetime()
+        self._jobs = 0
         self._outage = outage
         self._database_outage = database_outage
 
@@ -70,6 +104,9 @@ class PatchbayWorker(SimpleWorker):
         is_done = super().perform_job(job, queue)
         if is_done:
             self._database_outage.note_up()
+        self._jobs += 1
+        if self._jobs % _WEIGHED_EVERY == 0 and self._lifetime.is_over(jobs=self._jobs, memory_bytes=_memory_bytes()):
+            self.is_worn = self._stop_requested = True
         return is_done
 
     def handle_job_failure(
@@ -101,8 +138,8 @@ class PatchbayWorker(SimpleWorker):
         self.is_stopping = True
 
 
-def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; a job that has begun is finished first.
+def run(settings: Settings, *, lifetime: Lifetime | None = None) -> None:
+    """Work until SIGTERM or SIGINT; a job that has begun is finished first. Does not return if it begins anew.
 
     Raises:
         ConfigurationError: a database, Redis or key is missing, or the key is not the database's.
@@ -117,27 +154,35 @@ def run(settings: Settings) -> None:
     stopping = threading.Event()
     outage, database_outage = Outage("worker.redis"), Outage("worker.database")
     pause = _FIRST_PAUSE_SECONDS
+    lifetime = (lifetime or Lifetime()).spread()
+    is_worn = False
     log.info("worker.started")
     try:
-        while not stopping.is_set():
+        while not stopping.is_set() and not is_worn:
             _stop_on_signal(stopping)
             try:
                 worker = PatchbayWorker(
-                    Redis.from_url(settings.redis_url), outage=outage, database_outage=database_outage
+                    Redis.from_url(settings.redis_url),
+                    outage=outage,
+                    database_outage=database_outage,
+                    lifetime=lifetime,
                 )
                 pause = _FIRST_PAUSE_SECONDS
                 worker.work(logging_level="CRITICAL")
+                is_worn = worker.is_worn
                 if worker.is_stopping:
                     stopping.set()
             except (RedisError, OSError) as error:
                 outage.note_down(error)
-            if not stopping.is_set():
+            if not stopping.is_set() and not is_worn:
                 stopping.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
     finally:
         keys.stop()
         kernel.close()
         log.info("worker.stopped")
+    if is_worn and not stopping.is_set():
+        _begin_anew()
 
 
 def load_jobs() -> list[str]:
@@ -146,6 +191,15 @@ def load_jobs() -> list[str]:
     for name in names:
         importlib.import_module(f"{workers.jobs.__name__}.{name}")
     return names
+
+
+def _begin_anew() -> None:
+    """Start this process's program again in its place: same id, same arguments, fresh memory."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (our own command line)
+
+
+def _memory_bytes() -> int:
+    return psutil.Process().memory_info().rss
 
 
 def _stop_on_signal(stopping: threading.Event) -> None:

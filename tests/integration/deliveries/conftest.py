@@ -70,7 +70,7 @@ class Log:
             raise RetryLater("The directory is away.", code="directory_away", provider="twilio")
 
         with patch.context() as broken:
-            broken.setattr("services.webhooks.processing.receive_message", fail)
+            broken.setattr("services.webhooks.effects.receive_message", fail)
             for _ in range(times):
                 self.write()
             for _ in range(self.line.kernel.settings.max_attempts):

@@ -9,8 +9,9 @@ from sqlmodel import select
 from models import WebhookDelivery
 from services.connections import disconnect
 from services.kernel.clock import Clock
+from services.kernel.db import Wake
 from services.kernel.errors import Conflict
-from services.webhooks import get_delivery, process_delivery, prune_deliveries, reveal_body
+from services.webhooks import drain_deliveries, get_delivery, prune_deliveries, reveal_body
 from services.webhooks.pruning import JOB
 from services.webhooks.sweep import run as sweep
 from tests.integration.deliveries.conftest import HOURS, Log
@@ -89,7 +90,7 @@ def test_what_still_waits_is_given_up(log: Log) -> None:
     prune(log)
     [given_up] = log.sms()
     assert (given_up.state, given_up.reason) == ("dead", "It waited longer than deliveries are kept")
-    process_delivery(log.line.kernel, tenant_id=log.actor.tenant_id, delivery_id=waiting.id)
+    drain_deliveries(log.line.kernel, Wake("process_delivery", log.actor.tenant_id, waiting.id))
     assert log.sms()[0].state == "dead"
 
 

@@ -83,7 +83,7 @@ def test_sweeper_finds_what_a_lost_queue_forgot(line: Line, shop: Shop) -> None:
     written = line.sandbox.sms(HOURS, to=shop.number)
     line.sandbox.wait_for_webhooks(*written.event_ids)
     for _ in range(3):
-        line.queue.wakes.clear()
+        line.lose_wakes()
         line.work(with_sweep=False)
         assert line.sandbox.answers(service="twilio") == []
         sweep(line.kernel)

@@ -6,7 +6,7 @@ from services.conversations import get_thread, list_conversations
 from services.kernel.errors import RetryLater
 from services.kernel.kernel import Kernel
 from services.webhooks import list_deliveries
-from services.webhooks.repository import get_connection
+from services.webhooks.repository import list_connections
 from tests.support.line import Line, Shop
 
 
@@ -98,7 +98,7 @@ def test_an_answer_that_waits_for_a_repair_leaves_with_it(line: Line, shop: Shop
 def test_a_degraded_connection_goes_on_working_and_is_repaired_by_that(line: Line, shop: Shop) -> None:
     down = RetryLater("Slack is not available (HTTP 503).", status=503, provider="slack")
     with line.kernel.unit_of_work(shop.actor.tenant_id) as work:
-        row = get_connection(work, shop.slack.id)
+        row = list_connections(work, [shop.slack.id])[shop.slack.id]
         for _ in range(2):
             connections.note_failure(work, row, down, now=line.kernel.clock.now())
     degraded = connections.get_connection(line.kernel, actor=shop.actor, connection_id=shop.slack.id)

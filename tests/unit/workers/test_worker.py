@@ -21,7 +21,7 @@ from workers.runtime import process
 from workers.runtime.embedded import EmbeddedServers
 from workers.runtime.process import Command
 from workers.runtime.supervisor import ROOT
-from workers.runtime.worker import load_jobs
+from workers.runtime.worker import Lifetime, load_jobs
 
 _UNKNOWN = "01890000-0000-7000-8000-000000000000"
 
@@ -37,15 +37,17 @@ def embedded() -> Generator[EmbeddedServers]:
 
 
 @contextmanager
-def running_worker(servers: EmbeddedServers, folder: Path) -> Generator[subprocess.Popen[bytes]]:
-    """A worker process on these servers."""
+def running_worker(
+    servers: EmbeddedServers, folder: Path, *, argv: tuple[str, ...] = ()
+) -> Generator[subprocess.Popen[bytes]]:
+    """A worker process on these servers, as the supervisor starts it if nothing else is said."""
     environment = {
         **os.environ,
         "PATCHBAY_DATA_DIR": str(folder),
         "PATCHBAY_DATABASE_URL": servers.urls.database_url,
         "PATCHBAY_REDIS_URL": servers.urls.redis_url,
     }
-    argv = (sys.executable, "-m", "workers.runtime.cli", "worker", "--number", "1")
+    argv = argv or (sys.executable, "-m", "workers.runtime.cli", "worker", "--number", "1")
     child = process.spawn(Command(name="worker", argv=argv, cwd=ROOT, env=environment, log_file=folder / "worker.log"))
     yield child
     process.stop([(child, signal.SIGKILL)], grace_seconds=5)
@@ -94,6 +96,34 @@ def test_a_failed_job_leaves_no_text_in_redis(embedded: EmbeddedServers, tmp_pat
     results = [redis.xrange(key) for key in keys]
     assert results
     assert "badly formed" not in str(results)
+
+
+_SHORT_LIVED = """
+from services.kernel.log import configure_logging
+from services.kernel.settings import load_settings
+from workers.runtime.worker import Lifetime, run
+
+settings = load_settings()
+configure_logging(settings, process="worker")
+run(settings, lifetime=Lifetime(jobs=20))
+"""
+
+
+def test_a_worker_that_has_served_long_enough_begins_anew_in_its_place(
+    embedded: EmbeddedServers, tmp_path: Path
+) -> None:
+    with running_worker(embedded, tmp_path, argv=(sys.executable, "-c", _SHORT_LIVED)) as child:
+        jobs = [enqueue(embedded, _UNKNOWN, _UNKNOWN) for _ in range(45)]
+        assert process.wait_until(lambda: all(map(has_failed, jobs)), timeout_seconds=90), log_of(tmp_path)
+        assert log_of(tmp_path).count("worker.started") >= 2
+        assert child.poll() is None
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(timeout=10) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("jobs", "memory_bytes", "is_over"), [(99, 100, False), (100, 100, True), (1, 101, True)])
+def test_a_lifetime_ends_by_jobs_or_by_memory(jobs: int, memory_bytes: int, is_over: bool) -> None:
+    assert Lifetime(jobs=100, memory_bytes=100).is_over(jobs=jobs, memory_bytes=memory_bytes) is is_over
 
 
 def test_all_jobs_can_be_loaded() -> None:
