@@ -6,11 +6,12 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 import hmac
 import ipaddress
 import threading
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import metadata
 from itertools import accumulate
+from typing import TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
@@ -23,13 +24,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.http.door_metrics import door
 from services.kernel.kernel import Kernel, connect_redis
 from services.kernel.queue import count_waiting
-from services.operations import BOUNDS, Activity, CountView, DurationView, measure
+from services.operations import BOUNDS, Activity, CountView, DurationView, Standing, measure, measure_lately
 
 KEPT_FOR = timedelta(seconds=5)
 """However often it is scraped, the database is asked no more often than that."""
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _FORWARDING = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+
+
+_Read = TypeVar("_Read", Standing, Activity)
 
 
 class MetricsPage:
@@ -114,13 +118,15 @@ class _Collected:
 def _collect(kernel: Kernel, redis: Redis) -> Generator[Metric]:
     yield _gauge("patchbay_build_info", "The version that runs.", ("version",), [((_version(),), 1)])
     yield from _pool_metrics(kernel)
-    try:
-        activity = measure(kernel)
-    except SQLAlchemyError:
-        activity = None
-    yield _gauge("patchbay_database_up", "1 if PostgreSQL answers in time.", (), [((), activity is not None)])
-    if activity is not None:
-        yield from _activity_metrics(activity)
+    standing = _unless_away(measure, kernel)
+    yield _gauge("patchbay_database_up", "1 if PostgreSQL answers in time.", (), [((), standing is not None)])
+    if standing is not None:
+        yield from _standing_metrics(standing)
+        activity = _unless_away(measure_lately, kernel)
+        yield _gauge(
+            "patchbay_lately_counted", "1 if the last 5 minutes were counted in time.", (), [((), activity is not None)]
+        )
+        yield from _activity_metrics(activity) if activity else ()
     try:
         waiting = count_waiting(redis)
     except (RedisError, OSError):
@@ -128,6 +134,13 @@ def _collect(kernel: Kernel, redis: Redis) -> Generator[Metric]:
     yield _gauge("patchbay_redis_up", "1 if Redis answers in time.", (), [((), waiting is not None)])
     if waiting is not None:
         yield _gauge("patchbay_rq_waiting", "Wake-ups that wait in the RQ queue.", (), [((), waiting)])
+
+
+def _unless_away(read: Callable[[Kernel], _Read], kernel: Kernel) -> _Read | None:
+    try:
+        return read(kernel)
+    except SQLAlchemyError:
+        return None
 
 
 def _pool_metrics(kernel: Kernel) -> Generator[Metric]:
@@ -140,8 +153,8 @@ def _pool_metrics(kernel: Kernel) -> Generator[Metric]:
     )
 
 
-def _activity_metrics(activity: Activity) -> Generator[Metric]:
-    queues = activity.queues
+def _standing_metrics(standing: Standing) -> Generator[Metric]:
+    queues = standing.queues
     yield _gauge("patchbay_open", "Open rows of work.", ("work",), [((item.name,), item.open) for item in queues])
     yield _gauge("patchbay_due", "Open rows that are due.", ("work",), [((item.name,), item.due) for item in queues])
     yield _gauge(
@@ -150,6 +163,17 @@ def _activity_metrics(activity: Activity) -> Generator[Metric]:
         ("work",),
         [((item.name,), item.oldest_seconds) for item in queues],
     )
+    yield _counts("patchbay_dead_letters", "Deliveries that wait for a person.", ("provider",), standing.dead_letters)
+    yield _counts(
+        "patchbay_circuits",
+        "Connections through which no calls are made now.",
+        ("provider", "state"),
+        standing.circuits,
+    )
+    yield _counts("patchbay_processes", "Processes heard of in 60 s.", ("process",), standing.processes)
+
+
+def _activity_metrics(activity: Activity) -> Generator[Metric]:
     yield _counts("patchbay_deliveries_5m", "Received in 5 minutes.", ("provider", "state"), activity.deliveries)
     yield _counts(
         "patchbay_messages_5m", "Written in 5 minutes.", ("provider", "direction", "state"), activity.messages
@@ -160,14 +184,6 @@ def _activity_metrics(activity: Activity) -> Generator[Metric]:
         ("subject", "provider", "cause", "error"),
         activity.failures,
     )
-    yield _counts("patchbay_dead_letters", "Deliveries that wait for a person.", ("provider",), activity.dead_letters)
-    yield _counts(
-        "patchbay_circuits",
-        "Connections through which no calls are made now.",
-        ("provider", "state"),
-        activity.circuits,
-    )
-    yield _counts("patchbay_processes", "Processes heard of in 60 s.", ("process",), activity.processes)
     for name, label, help_text, durations in (
         ("processing", "provider", "From received to done", activity.processing),
         ("turn", "runner", "What agents took to answer", activity.turns),

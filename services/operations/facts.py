@@ -51,6 +51,8 @@ class DatabaseFacts:
     expected_revision: str
     queues: tuple[QueueView, ...] = ()
     processes: Mapping[str, int]
+    has_own_webhooks: bool = False
+    """Whether webhooks are to have a process of their own."""
     granted: tuple[Granted, ...] = ()
 
 

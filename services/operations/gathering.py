@@ -144,6 +144,7 @@ def _database(settings: Settings) -> DatabaseFacts | None:
                 revision=revision,
                 expected_revision=expected_revision() or "",
                 processes={},
+                has_own_webhooks=bool(settings.webhooks_port),
             )
             if revision != facts.expected_revision:
                 return facts  # its tables may not be there

@@ -8,7 +8,7 @@ from services.kernel.ids import lowest_id
 from services.kernel.kernel import Kernel
 from services.operations import repository
 from services.operations.troubles import trouble_of
-from services.operations.views import BOUNDS, Activity, CountView, DurationView, QueueView
+from services.operations.views import BOUNDS, Activity, CountView, DurationView, QueueView, Standing
 from services.vault.repository import list_holders
 
 LATELY = timedelta(minutes=5)
@@ -17,24 +17,40 @@ HEARD_SECONDS = 60.0
 _PATIENCE_SECONDS = 3.0
 
 
-def measure(kernel: Kernel) -> Activity:
-    """Read the numbers of the whole installation, in a few statements that each give up after three seconds."""
-    floor = lowest_id(kernel.clock.now() - LATELY)
+def measure(kernel: Kernel) -> Standing:
+    """Read how the line stands.
+
+    Raises:
+        SQLAlchemyError: the database is away, or did not answer a statement within three seconds.
+    """
     with kernel.unscoped_session("operations.measure") as session:
         repository.limit_time(session, seconds=_PATIENCE_SECONDS)
         holders = [holder.process for holder in list_holders(session, silent_seconds=HEARD_SECONDS)]
-        return Activity(
+        return Standing(
             queues=tuple(_queue(row) for row in repository.count_open(session)),
+            dead_letters=_counts(repository.count_dead_letters(session)),
+            circuits=_counts(repository.count_circuits(session)),
+            processes=count_kinds(holders),
+        )
+
+
+def measure_lately(kernel: Kernel) -> Activity:
+    """Read what came up in the last five minutes.
+
+    Raises:
+        SQLAlchemyError: as above; with very much going on, a statement may take longer than that.
+    """
+    floor = lowest_id(kernel.clock.now() - LATELY)
+    with kernel.unscoped_session("operations.measure_lately") as session:
+        repository.limit_time(session, seconds=_PATIENCE_SECONDS)
+        return Activity(
             deliveries=_counts(repository.count_deliveries(session, floor=floor)),
             messages=_counts(repository.count_messages(session, floor=floor)),
             failures=_failures(repository.count_failures(session, floor=floor)),
-            dead_letters=_counts(repository.count_dead_letters(session)),
-            circuits=_counts(repository.count_circuits(session)),
             processing=_durations(repository.measure_processing(session, floor=floor)),
             turns=_durations(repository.measure_turns(session, floor=floor)),
             sending=_durations(repository.measure_sending(session, floor=floor)),
             whole_way=_durations(repository.measure_whole_way(session, floor=floor)),
-            processes=count_kinds(holders),
         )
 
 

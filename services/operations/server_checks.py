@@ -73,15 +73,18 @@ def _version(database: DatabaseFacts) -> Iterator[Finding]:
 
 
 def _processes(database: DatabaseFacts) -> Iterator[Finding]:
-    for process, effect in (
-        ("worker", "Webhooks are stored, and nothing is done about them."),
-        ("scheduler", "What nobody was woken for waits."),
-    ):
+    needed = [
+        ("worker", "Webhooks are stored, and nothing is done about them.", "patchbay worker"),
+        ("scheduler", "What nobody was woken for waits.", "patchbay scheduler"),
+    ]
+    if database.has_own_webhooks:
+        needed.append(("webhooks", "Nobody answers at PATCHBAY_WEBHOOKS_PORT.", "patchbay web --only webhooks"))
+    for process, effect, command in needed:
         count = database.processes.get(process, 0)
         if count:
             yield ok(process, f"Heard of {count} within a minute.")
         else:
-            yield fail(process, f"None was heard of for a minute. {effect}", f"Start `patchbay {process}`.")
+            yield fail(process, f"None was heard of for a minute. {effect}", f"Start `{command}`.")
 
 
 def _waiting(database: DatabaseFacts) -> Iterator[Finding]:

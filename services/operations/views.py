@@ -39,20 +39,28 @@ class DurationView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
-    """What the database says about the line as a whole."""
+class Standing:
+    """What the database says about the line at this moment; cheap, however much is going on."""
 
     queues: tuple[QueueView, ...]
+    dead_letters: tuple[CountView, ...]
+    """By provider; all that wait for a person, however old."""
+    circuits: tuple[CountView, ...]
+    """By provider and ``open`` or ``held``: connections through which no calls are made now."""
+    processes: tuple[CountView, ...]
+    """By kind of process: those heard of lately."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What came up on the line lately; the more, the longer it takes to count."""
+
     deliveries: tuple[CountView, ...]
     """By provider and state."""
     messages: tuple[CountView, ...]
     """By provider, direction and state."""
     failures: tuple[CountView, ...]
     """By subject, provider, class of trouble and class of the error."""
-    dead_letters: tuple[CountView, ...]
-    """By provider; all that wait for a person, however old."""
-    circuits: tuple[CountView, ...]
-    """By provider and ``open`` or ``held``: connections through which no calls are made now."""
     processing: tuple[DurationView, ...]
     """From received to done, by provider."""
     turns: tuple[DurationView, ...]
@@ -61,8 +69,6 @@ class Activity:
     """From written to accepted, by provider."""
     whole_way: tuple[DurationView, ...]
     """From the webhook to the provider's acceptance of the answer, by provider."""
-    processes: tuple[CountView, ...]
-    """By kind of process: those heard of lately."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

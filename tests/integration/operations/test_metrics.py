@@ -285,3 +285,16 @@ def test_processes_and_the_pool_are_told(kernel: Kernel) -> None:
 def test_the_door_can_be_built_twice(kernel: Kernel) -> None:
     create_webhook_app(kernel)
     create_webhook_app(kernel)
+
+
+def test_what_takes_too_long_to_count_is_left_out_and_the_rest_is_told(settings: Settings) -> None:
+    kernel = build_kernel(settings)
+    engine = create_engine(settings.database_owner_url)
+    with engine.connect() as owner, owner.begin():
+        owner.execute(text("LOCK TABLE failed_attempt IN ACCESS EXCLUSIVE MODE"))
+        found = samples(kernel)
+    engine.dispose()
+    kernel.close()
+    assert found[key("patchbay_database_up")] == 1
+    assert found[key("patchbay_lately_counted")] == 0
+    assert key("patchbay_open", work="deliveries") in found

@@ -96,6 +96,7 @@ def test_a_good_installation_has_nothing_to_do() -> None:
         (replace(GOOD, database=replace(DATABASE, version=130_011)), "version", "warn", "PostgreSQL 13"),
         (replace(GOOD, database=replace(DATABASE, processes={"scheduler": 1})), "worker", "fail", "None was heard"),
         (replace(GOOD, database=replace(DATABASE, processes={"worker": 1})), "scheduler", "fail", "None was heard"),
+        (replace(GOOD, database=replace(DATABASE, has_own_webhooks=True)), "webhooks", "fail", "Nobody answers"),
         (replace(GOOD, database=late(90)), "waiting", "warn", "action runs"),
         (replace(GOOD, database=late(400)), "waiting", "fail", "400 s"),
         (replace(GOOD, redis=None), "redis", "fail", "does not answer"),
