@@ -122,6 +122,18 @@ class Tick(_Local):
     on_tick: rx.EventHandler[rx.event.no_args_event_spec]
 
 
+class AddressSearch(_Local):
+    """A search box whose text stands in the address's query."""
+
+    library = rx.asset("address_search.jsx", shared=True).importable_path
+    tag = "AddressSearch"
+    name: rx.Var[str]
+    label: rx.Var[str]
+    placeholder: rx.Var[str]
+    drops: rx.Var[list[str]]
+    """What else leaves the query when something is typed."""
+
+
 class TopMark(_Local):
     """Says whether one has scrolled past it."""
 
@@ -160,6 +172,7 @@ reply_composer = builder_of(ReplyComposer)
 connect_form = builder_of(ConnectForm)
 consent_button = builder_of(ConsentButton)
 tick = builder_of(Tick)
+address_search = builder_of(AddressSearch)
 top_mark = builder_of(TopMark)
 theme_switch = builder_of(ThemeSwitch)
 playbook_editor = builder_of(PlaybookEditor)

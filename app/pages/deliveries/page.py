@@ -9,20 +9,18 @@ from app.components.elements import (
     button,
     chip,
     could_not_load,
-    field,
     has_any,
     link,
     loading,
     nothing,
 )
-from app.components.scripted import modal, time_ago
+from app.components.scripted import address_search, time_ago, top_mark
 from app.layouts.shell import Crumb, shell
-from app.pages.deliveries.drawer import MAY_NOT_REPLAY, drawer
-from app.pages.deliveries.replay import ReplayState
-from app.pages.deliveries.shapes import Cause, Pill, Row
+from app.pages.deliveries.drawer import drawer
+from app.pages.deliveries.shapes import Option, Pill, Row
 from app.pages.deliveries.state import DeliveriesState
+from app.pages.deliveries.together import all_of_them, groups, question
 from app.pages.deliveries.view import RANGES
-from app.session.state import SessionState
 
 
 def page() -> rx.Component:
@@ -67,7 +65,7 @@ def page() -> rx.Component:
             ),
         ),
         drawer(),
-        _question(),
+        question(),
         crumbs=(Crumb("Integrations", routes.ALL_INTEGRATIONS), Crumb("Deliveries")),
         current=routes.DELIVERIES,
     )
@@ -76,28 +74,29 @@ def page() -> rx.Component:
 def _toolbar() -> rx.Component:
     return rx.el.div(
         rx.el.div(
-            rx.el.label("Search by id", html_for="delivery-search", class_name="sr-only"),
-            rx.el.input(
-                key=f"search-{DeliveriesState.revision}",
-                id="delivery-search",
-                type="search",
-                default_value=DeliveriesState.search.q,
-                placeholder="Trace id, or the provider's id",
-                auto_complete="off",
-                max_length=200,
-                class_name="input",
-                on_change=DeliveriesState.type_search.debounce(300),
-            ),
+            address_search(name="q", label="Search by id", placeholder="Trace id, or the provider's id", drops=["d"]),
             role="search",
         ),
         rx.el.nav(rx.foreach(DeliveriesState.states, _pill), class_name="pills", custom_attrs={"aria-label": "States"}),
-        rx.el.select(
-            *(rx.el.option(label, value=name) for name, label, _ in RANGES),
-            value=DeliveriesState.search.span,
-            on_change=DeliveriesState.choose_range,
-            class_name="input",
-            style={"width": "auto"},
-            custom_attrs={"aria-label": "Received"},
+        rx.el.div(
+            rx.el.select(
+                *(rx.el.option(label, value=name) for name, label, _ in RANGES),
+                value=DeliveriesState.search.span,
+                on_change=DeliveriesState.choose_range,
+                class_name="input",
+                style={"width": "auto"},
+                custom_attrs={"aria-label": "Received"},
+            ),
+            rx.el.select(
+                rx.el.option("Every service", value=""),
+                rx.foreach(DeliveriesState.services, _option),
+                value=DeliveriesState.search.connection,
+                on_change=DeliveriesState.choose_connection,
+                class_name="input",
+                style={"width": "auto", "max-width": "200px"},
+                custom_attrs={"aria-label": "Service"},
+            ),
+            class_name="selects",
         ),
         rx.cond(
             has_any(DeliveriesState.narrowed),
@@ -109,6 +108,10 @@ def _toolbar() -> rx.Component:
         ),
         class_name="toolbar",
     )
+
+
+def _option(item: Option) -> rx.Component:
+    return rx.el.option(item.name, value=item.value)
 
 
 def _pill(item: Pill) -> rx.Component:
@@ -130,15 +133,20 @@ def _removable(item: Pill) -> rx.Component:
 
 def _content() -> rx.Component:
     return rx.el.div(
-        rx.cond(has_any(DeliveriesState.causes), _groups()),
+        rx.cond(has_any(DeliveriesState.causes), groups()),
         rx.cond(
             has_any(DeliveriesState.rows),
             rx.el.section(
-                rx.el.h2("Latest", class_name="section-title"),
-                rx.el.ul(
-                    rx.foreach(DeliveriesState.rows, _row),
-                    class_name="list-rows targets",
-                    custom_attrs={"aria-label": "Deliveries"},
+                rx.cond(DeliveriesState.is_narrowed, all_of_them()),
+                rx.el.h2("Latest", id="latest-deliveries", class_name="section-title"),
+                rx.el.div(
+                    top_mark(on_pass=DeliveriesState.pass_top),
+                    _fresh(),
+                    rx.el.ul(
+                        rx.foreach(DeliveriesState.rows, _row),
+                        class_name="list-rows targets",
+                        custom_attrs={"aria-label": "Deliveries"},
+                    ),
                 ),
                 rx.cond(DeliveriesState.next_cursor != "", button("Show earlier", on_click=DeliveriesState.show_more)),
                 class_name="actions-part",
@@ -161,34 +169,15 @@ def _content() -> rx.Component:
     )
 
 
-def _groups() -> rx.Component:
-    return rx.el.section(
-        rx.el.h2("What went wrong", class_name="section-title"),
-        rx.el.ul(
-            rx.foreach(DeliveriesState.causes, _cause),
-            class_name="list-rows targets",
-            custom_attrs={"aria-label": "Failures by cause"},
+def _fresh() -> rx.Component:
+    """Return what stands above a list that stays where it is while others arrive."""
+    return rx.el.div(
+        rx.cond(
+            DeliveriesState.fresh != "",
+            button(DeliveriesState.fresh + " ↑", kind="small", on_click=DeliveriesState.show_fresh),
         ),
-        class_name="actions-part",
-    )
-
-
-def _cause(item: Cause) -> rx.Component:
-    return rx.el.li(
-        rx.el.div(
-            rx.el.b(item.reason),
-            rx.el.p(item.provider_name, " · ", item.count, " · last ", time_ago(at=item.at)),
-            rx.cond(item.cause != "", link("Show them", to=item.path, class_name="link")),
-        ),
-        rx.el.div(
-            button(
-                "Replay all…",
-                reason=rx.cond(SessionState.may_replay, item.refusal, MAY_NOT_REPLAY),
-                on_click=ReplayState.ask_group(item.provider, item.cause),
-                custom_attrs={"aria-label": f"Replay all: {item.reason}"},
-            ),
-            class_name="actions",
-        ),
+        role="status",
+        class_name="fresh-rows",
     )
 
 
@@ -213,47 +202,4 @@ def _row(item: Row) -> rx.Component:
             rx.cond(item.note != "", rx.el.p(item.note)),
         ),
         rx.el.div(chip(item.chip, item.chip_kind), class_name="chip-cell"),
-    )
-
-
-def _question() -> rx.Component:
-    return modal(
-        rx.el.p(ReplayState.meaning),
-        rx.el.p(rx.el.b(ReplayState.count), role="status"),
-        rx.el.form(
-            rx.cond(
-                ReplayState.may_double,
-                rx.el.label(
-                    rx.el.input(type="checkbox", name="may_double"),
-                    " Send those too, although they may arrive twice",
-                    class_name="check",
-                ),
-            ),
-            field(
-                "Reason",
-                "reason",
-                error=ReplayState.wrong,
-                help_text="For the audit log.",
-                auto_complete="off",
-                max_length=300,
-            ),
-            rx.el.div(
-                button("Back", on_click=ReplayState.close),
-                rx.el.button(
-                    rx.cond(ReplayState.is_busy, "At work…", ReplayState.title),
-                    type="submit",
-                    class_name="btn primary",
-                    disabled=ReplayState.is_busy | ReplayState.is_empty,
-                ),
-                class_name="tail",
-            ),
-            key=ReplayState.kind,
-            on_submit=ReplayState.carry_out,
-            reset_on_submit=False,
-            class_name="form",
-            no_validate=True,
-        ),
-        heading=ReplayState.title,
-        open=ReplayState.kind != "",
-        on_dismiss=ReplayState.close,
     )

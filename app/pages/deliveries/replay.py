@@ -1,12 +1,13 @@
 """The question before a replay: what it means, how many it is of, and why."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import reflex as rx
 
 from app.components.words import counted
 from app.pages.deliveries.state import DeliveriesState
-from app.pages.deliveries.view import KINDS
+from app.pages.deliveries.view import KINDS, filter_of
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain, parse_id
@@ -32,9 +33,8 @@ class ReplayState(rx.State):
     """Some of it may have arrived already: to send it again must be said."""
     wrong: str = ""
     is_busy: bool = False
-    _delivery: str = ""
-    _provider: str = ""
-    _cause: str = ""
+    _asked: DeliveryFilter = DeliveryFilter()
+    """Which deliveries it is about."""
     _key: str = ""
     """Makes all clicks on one question the same act."""
 
@@ -48,7 +48,7 @@ class ReplayState(rx.State):
     @guarded(Permission.DELIVERIES_REPLAY)
     async def ask_one(self, delivery_id: str, kind: str) -> rx.event.EventSpec | None:
         """Ask about a replay of one delivery."""
-        return await self._ask(kind, delivery=delivery_id)
+        return await self._ask(kind, DeliveryFilter(delivery_id=parse_id(delivery_id)))
 
     @rx.event
     @guarded(Permission.DELIVERIES_REPLAY)
@@ -56,7 +56,18 @@ class ReplayState(rx.State):
         """Ask about processing all deliveries again that failed of one cause."""
         if not cause:
             return None  # without a cause it would be about everything of the provider
-        return await self._ask("process", provider=provider, cause=cause)
+        return await self._ask("process", DeliveryFilter(provider=provider, cause=cause))
+
+    @rx.event
+    @guarded(Permission.DELIVERIES_REPLAY)
+    async def ask_all(self, kind: str) -> rx.event.EventSpec | None:
+        """Ask about a replay of all that the list's filters mean, as of now."""
+        now = get_kernel().clock.now()
+        log = await self.get_state(DeliveriesState)
+        wanted = filter_of(log.search, now)
+        if wanted.is_empty:
+            return None  # what is asked about must be looked for first
+        return await self._ask(kind, replace(wanted, until=wanted.until or now))
 
     @rx.event
     @guarded(Permission.DELIVERIES_REPLAY)
@@ -71,7 +82,7 @@ class ReplayState(rx.State):
                 webhooks.replay,
                 get_kernel(),
                 actor=current_actor(),
-                wanted=self._wanted(),
+                wanted=self._asked,
                 kind=self.kind,
                 reason=str(form.get("reason", "")),
                 may_double=self.may_double and form.get("may_double") in (True, "on", "true"),
@@ -95,17 +106,14 @@ class ReplayState(rx.State):
         """Put the question away."""
         self.kind = ""
 
-    async def _ask(
-        self, kind: str, *, delivery: str = "", provider: str = "", cause: str = ""
-    ) -> rx.event.EventSpec | None:
-        self._delivery, self._provider, self._cause = delivery, provider, cause
-        self._key, self.wrong = uuid4().hex, ""
+    async def _ask(self, kind: str, wanted: DeliveryFilter) -> rx.event.EventSpec | None:
+        self._asked, self._key, self.wrong = wanted, uuid4().hex, ""
         try:
             planned = await in_thread(
                 webhooks.replay,
                 get_kernel(),
                 actor=current_actor(),
-                wanted=self._wanted(),
+                wanted=wanted,
                 kind=kind,
                 dry_run=True,
             )
@@ -116,11 +124,6 @@ class ReplayState(rx.State):
         self.count = planned_words(planned)
         self.is_empty = planned.replayed + planned.left_out == 0
         return None
-
-    def _wanted(self) -> DeliveryFilter:
-        if self._delivery:
-            return DeliveryFilter(delivery_id=parse_id(self._delivery))
-        return DeliveryFilter(provider=self._provider, cause=self._cause)
 
 
 def planned_words(planned: ReplayView) -> str:

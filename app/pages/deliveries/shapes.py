@@ -13,6 +13,14 @@ class Pill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """Something to select."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One delivery in the list."""
 
@@ -42,6 +50,8 @@ class Cause:
     path: str
     refusal: str
     """Why it cannot be replayed as a whole; empty if it can."""
+    repair: str
+    """Where the cause itself is mended, if a person can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,19 @@
 """The delivery log: filters and the open delivery, all of it in the address; read again as deliveries arrive."""
 
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 import reflex as rx
 
-from app.pages.deliveries.shapes import Cause, Detail, Pill, Row
+from app.pages.deliveries.opened import detail_of
+from app.pages.deliveries.shapes import Cause, Detail, Option, Pill, Row
 from app.pages.deliveries.view import (
     Search,
     cause_of,
-    detail_of,
     filter_of,
+    fresh_words,
     narrowing,
+    options_of,
     refused_words,
     row_of,
     state_pills,
@@ -19,15 +22,28 @@ from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import complain, parse_id, query_value
 from services import webhooks
+from services.connections import list_connections
 from services.kernel.errors import NotFound, PatchbayError
 from services.tenants import Actor, Permission
 
 NONE_OPEN = Detail()
 _PAGE = 50
 _LONGEST = 200
+_MOST_REFRESHED = 100
+"""Rows of a longer list stay as they were read."""
 _FIELDS = (
-    *("state", "provider", "connection", "event", "cause", "span", "since", "until", "q"),
-    *("outcome", "agent", "channel"),
+    "state",
+    "provider",
+    "connection",
+    "event",
+    "cause",
+    "span",
+    "since",
+    "until",
+    "q",
+    "outcome",
+    "agent",
+    "channel",
 )
 
 
@@ -37,16 +53,15 @@ class DeliveriesState(rx.State):
     rows: rx.Field[list[Row]] = rx.field(default_factory=list)
     causes: rx.Field[list[Cause]] = rx.field(default_factory=list)
     states: rx.Field[list[Pill]] = rx.field(default_factory=list)
+    services: rx.Field[list[Option]] = rx.field(default_factory=list)
     narrowed: rx.Field[list[Pill]] = rx.field(default_factory=list)
     search: Search = Search()
     is_narrowed: bool = False
     refused: str = ""
     next_cursor: str = ""
-    has_more_shown: bool = False
-    """Earlier pages are shown: what arrives is counted on top, and the list stays where it is."""
     is_live: bool = True
-    revision: int = 0
-    """Grows when the address brings another search than the one that was typed."""
+    fresh: str = ""
+    """How many deliveries came that the list does not show yet, in words; empty for none."""
     detail: Detail = NONE_OPEN
     revealed: str = ""
     """The whole body of the open delivery, once somebody asked for it."""
@@ -54,23 +69,45 @@ class DeliveriesState(rx.State):
     """The address names a delivery that there is not."""
     phase: str = "loading"
     trouble: str = ""
+    _has_more_shown: bool = False
+    """Earlier pages are shown."""
+    _is_past_top: bool = False
+    """Somebody has scrolled down."""
 
     @rx.event
     @guarded(Permission.DELIVERIES_VIEW)
     async def load(self) -> None:
         """Read what the address asks for."""
         search = Search(**{name: query_value(self, name)[:_LONGEST] for name in _FIELDS})
-        if search.q != self.search.q:
-            self.revision += 1
-        self.search, self.has_more_shown = search, False
+        self.search = search
         await self._read(query_value(self, "d"))
 
     @rx.event
     @guarded(Permission.DELIVERIES_VIEW)
     async def on_live(self, row_id: str) -> None:
-        """Read again: a delivery has moved."""
-        if self.phase == "ready" and self.is_live and not self.has_more_shown and row_id:
+        """Look again: a delivery has arrived or moved. What somebody is reading stays where it is."""
+        if self.phase != "ready" or not row_id:
+            return
+        if self._follows():
             await self._read(self.detail.id)
+        else:
+            await self._count_fresh()
+
+    @rx.event
+    @guarded(Permission.DELIVERIES_VIEW)
+    async def pass_top(self, is_past: bool) -> None:
+        """Note whether somebody has scrolled down; back at the top, the list follows again."""
+        self._is_past_top = bool(is_past)
+        if self.fresh and self._follows():
+            await self._read(self.detail.id)
+
+    @rx.event
+    @guarded(Permission.DELIVERIES_VIEW)
+    async def show_fresh(self) -> rx.event.EventSpec:
+        """Show what came meanwhile, and go to it."""
+        self._has_more_shown = self._is_past_top = False
+        await self._read(self.detail.id)
+        return rx.scroll_to("latest-deliveries")
 
     @rx.event
     @guarded(Permission.DELIVERIES_VIEW)
@@ -84,21 +121,20 @@ class DeliveriesState(rx.State):
         """Hold the list still, or let it follow what arrives."""
         self.is_live = not self.is_live
         if self.is_live:
-            self.has_more_shown = False
+            self._has_more_shown = False
             await self._read(self.detail.id)
-
-    @rx.event
-    @guarded(Permission.DELIVERIES_VIEW)
-    async def type_search(self, text: str) -> rx.event.EventSpec:
-        """Put what was typed into the address, which then is read."""
-        self.search = replace(self.search, q=text.strip()[:_LONGEST])
-        return rx.redirect(self.search.path(), replace=True)
 
     @rx.event
     @guarded(Permission.DELIVERIES_VIEW)
     async def choose_range(self, value: str) -> rx.event.EventSpec:
         """Show only what came within a span of time."""
         return rx.redirect(replace(self.search, span=value[:10], since="", until="").path())
+
+    @rx.event
+    @guarded(Permission.DELIVERIES_VIEW)
+    async def choose_connection(self, value: str) -> rx.event.EventSpec:
+        """Show only what came through one connection."""
+        return rx.redirect(replace(self.search, connection=value[:_LONGEST]).path())
 
     @rx.event
     @guarded(Permission.DELIVERIES_VIEW)
@@ -118,7 +154,7 @@ class DeliveriesState(rx.State):
         except PatchbayError as error:
             return complain(error)
         self.rows = [*self.rows, *(row_of(view, self.search, opened=self.detail.id) for view in page.items)]
-        self.next_cursor, self.has_more_shown = page.next_cursor, True
+        self.next_cursor, self._has_more_shown = page.next_cursor, True
         return None
 
     @rx.event
@@ -141,6 +177,28 @@ class DeliveriesState(rx.State):
         self.revealed = body.text or "(empty)"
         return None
 
+    def _follows(self) -> bool:
+        """Whether the list may move: somebody who filters or has scrolled is looking for something in it."""
+        is_at_rest = not (self.is_narrowed or self._is_past_top or self._has_more_shown)
+        return self.is_live and (is_at_rest or not self.rows)
+
+    async def _count_fresh(self) -> None:
+        """Say how many came meanwhile; the rows that are shown, and the open delivery, are brought up to date."""
+        search = replace(self.search)
+        shown = [row.id for row in self.rows]
+        try:
+            fresh = await in_thread(
+                _look_behind, current_actor(), search, shown, self.detail.id, is_held=not self.is_live
+            )
+        except PatchbayError as error:
+            self.phase, self.trouble = "failed", error.message
+            return
+        if search != self.search:
+            return
+        self.fresh = fresh_words(fresh.count)
+        if fresh.rows is not None:
+            self.rows, self.next_cursor, self.detail = list(fresh.rows), fresh.next_cursor, fresh.detail
+
     async def _read(self, opened: str) -> None:
         search = replace(self.search)
         try:
@@ -154,6 +212,8 @@ class DeliveriesState(rx.State):
             self.revealed = ""
         self.rows, self.causes, self.next_cursor = list(found.rows), list(found.causes), found.next_cursor
         self.detail, self.unknown, self.refused = found.detail, bool(opened and not found.detail.id), found.refused
+        self.fresh, self._has_more_shown = "", False
+        self.services = list(found.services)
         self.states, self.narrowed = state_pills(self.search), narrowing(self.search)
         self.is_narrowed, self.phase = self.search.is_narrowed, "ready"
 
@@ -166,7 +226,32 @@ class _Loaded:
     causes: tuple[Cause, ...]
     next_cursor: str
     refused: str
+    services: tuple[Option, ...]
     detail: Detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fresh:
+    """What has changed behind a list that stays where it is."""
+
+    count: int
+    rows: tuple[Row, ...] | None
+    """The same rows as they stand now; None if they are to be left alone."""
+    next_cursor: str = ""
+    detail: Detail = NONE_OPEN
+
+
+def _look_behind(actor: Actor, search: Search, shown: list[str], opened: str, *, is_held: bool) -> _Fresh:
+    kernel = get_kernel()
+    wanted = filter_of(search, kernel.clock.now())
+    newest = parse_id(shown[0]) if shown else None
+    count = webhooks.count_newer(kernel, actor=actor, wanted=wanted, than=newest)
+    if is_held or newest is None or len(shown) > _MOST_REFRESHED:
+        return _Fresh(count=count, rows=None)
+    just_above = str(UUID(int=newest.int + 1))
+    page = webhooks.list_deliveries(kernel, actor=actor, wanted=wanted, cursor=just_above, limit=len(shown))
+    detail = _find(actor, opened) if opened else NONE_OPEN
+    return _Fresh(count=count, rows=tuple(row_of(view, search, opened=detail.id) for view in page.items), detail=detail)
 
 
 def _load(actor: Actor, search: Search, opened: str) -> _Loaded:
@@ -180,6 +265,7 @@ def _load(actor: Actor, search: Search, opened: str) -> _Loaded:
         causes=tuple(cause_of(group, search) for group in groups),
         next_cursor=page.next_cursor,
         refused=refused_words(webhooks.list_refused(kernel, actor=actor)),
+        services=tuple(options_of(list_connections(kernel, actor=actor))),
         detail=detail,
     )
 

@@ -7,12 +7,19 @@ from types import MappingProxyType
 from uuid import UUID
 
 from app import routes
-from app.components.words import counted, duration, size
-from app.pages.deliveries.shapes import Cause, Choice, Detail, Fact, Moment, Pill, Row
+from app.components.words import counted, duration
+from app.pages.deliveries.shapes import Cause, Option, Pill, Row
 from services.analytics import CHANNEL_NAMES
-from services.kernel.errors import NotFound
+from services.connections import ConnectionView
+from services.kernel.errors import NeedsReauth, NotFound
 from services.provider_kit.registry import get_manifest
-from services.webhooks import DeliveryDetailView, DeliveryFilter, DeliveryGroupView, DeliveryView, RefusedView
+from services.webhooks import (
+    MOST_COUNTED,
+    DeliveryFilter,
+    DeliveryGroupView,
+    DeliveryView,
+    RefusedView,
+)
 
 STATES: tuple[tuple[str, str], ...] = (
     ("", "All"),
@@ -47,7 +54,7 @@ KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """Kind of replay → its name, and what it means."""
-_CHIPS: Mapping[str, tuple[str, str]] = MappingProxyType(
+CHIPS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "received": ("Waits", "soon"),
         "processing": ("At work", "soon"),
@@ -56,9 +63,6 @@ _CHIPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "failed": ("Retrying", "soon"),
         "dead": ("Dead letter", "broken"),
     }
-)
-_TIMES: Mapping[str, str] = MappingProxyType(
-    {"received": "Received", "acknowledged": "Stored and acknowledged", "started": "Processing began", "done": "Done"}
 )
 _REFUSALS: Mapping[str, str] = MappingProxyType(
     {
@@ -130,8 +134,7 @@ def state_pills(search: Search) -> list[Pill]:
 def narrowing(search: Search) -> list[Pill]:
     """Return what else the list is narrowed to, each with the address without it."""
     named = {
-        "provider": f"Provider: {_provider(search.provider)}",
-        "connection": "One connection",
+        "provider": f"Provider: {provider_name(search.provider)}",
         "event": f"Event: {search.event}",
         "cause": f"Cause: {search.cause}",
         "outcome": OUTCOME_NAMES.get(search.outcome, "Unknown outcome"),
@@ -147,22 +150,28 @@ def narrowing(search: Search) -> list[Pill]:
     ]
 
 
+def options_of(connections: Sequence[ConnectionView]) -> list[Option]:
+    """Return the connections to filter by."""
+    return [Option(name=f"{provider_name(item.provider)} · {item.name}", value=str(item.id)) for item in connections]
+
+
 def row_of(view: DeliveryView, search: Search, *, opened: str) -> Row:
     """Return one delivery as the list shows it."""
-    chip, kind = _CHIPS.get(view.state, (view.state, "off"))
+    chip, kind = CHIPS.get(view.state, (view.state, "off"))
     took = duration((view.finished_at - view.received_at) // timedelta(milliseconds=1)) if view.finished_at else ""
     attempts = f"attempt {view.attempt}" if view.attempt > 1 else ""
     following = f"next {view.next_attempt_at:%H:%M:%S} UTC" if view.next_attempt_at and view.state == "failed" else ""
     again = f"came {view.duplicates + 1} times, taken once" if view.duplicates else ""
+    fetched = "fetched afterwards" if view.is_fetched else ""
     return Row(
         id=str(view.id),
         title=view.event_type or view.kind,
-        where=_provider(view.provider),
+        where=provider_name(view.provider),
         chip=chip,
         chip_kind=kind,
         at=view.received_at.isoformat(),
         took=took,
-        note=" · ".join(words for words in (view.reason, attempts, following, again) if words),
+        note=" · ".join(words for words in (view.reason, attempts, following, again, fetched) if words),
         path=search.path(delivery=str(view.id)),
         is_open=str(view.id) == opened,
     )
@@ -175,14 +184,22 @@ def cause_of(view: DeliveryGroupView, search: Search) -> Cause:
     counts += [f"{rest} retrying"] if rest else []
     return Cause(
         provider=view.provider,
-        provider_name=_provider(view.provider),
+        provider_name=provider_name(view.provider),
         cause=view.cause,
         reason=view.reason or "An error",
         count=", ".join(counts),
         at=view.last_at.isoformat(),
         path=replace(search, provider=view.provider, cause=view.cause, state="").path(),
         refusal="" if view.cause else "Nothing was kept of why these failed; replay them one by one.",
+        repair=routes.ALL_INTEGRATIONS if view.cause.partition("/")[0] == NeedsReauth.__name__ else "",
     )
+
+
+def fresh_words(count: int) -> str:
+    """Return how many deliveries came that are not shown yet; empty if none."""
+    if not count:
+        return ""
+    return f"{count}+ new" if count >= MOST_COUNTED else f"{count} new"
 
 
 def refused_words(views: Sequence[RefusedView]) -> str:
@@ -193,76 +210,8 @@ def refused_words(views: Sequence[RefusedView]) -> str:
     return f"{words} turned away in the last 24 hours: {', '.join(parts)}. Nothing of them is kept." if total else ""
 
 
-def detail_of(view: DeliveryDetailView) -> Detail:
-    """Return the open delivery."""
-    chip, kind = _CHIPS.get(view.state, (view.state, "off"))
-    again = f"The provider sent it {view.duplicates + 1} times; it was taken once." if view.duplicates else ""
-    return Detail(
-        id=str(view.id),
-        title=view.event_type or view.kind,
-        chip=chip,
-        chip_kind=kind,
-        reason=view.reason,
-        trace=routes.trace(view.trace_id),
-        duplicates=again,
-        facts=(
-            Fact(name="Connection", value=f"{_provider(view.provider)} · {view.connection_name}"),
-            Fact(name="Their id", value=view.dedupe_key.partition(":")[2] or view.dedupe_key),
-            *((Fact(name="Cause", value=view.cause),) if view.cause else ()),
-            Fact(name="Attempts", value=str(view.attempt)),
-        ),
-        moments=tuple(
-            Moment(
-                title=_TIMES[time.name],
-                detail="",
-                status="ok" if time.at else "waiting",
-                at=time.at.isoformat() if time.at else "",
-                offset=f"+{duration(time.offset_ms)}" if time.at else "not yet",
-            )
-            for time in view.times
-        ),
-        attempts=tuple(
-            Moment(
-                title=f"Attempt {attempt.number}: {attempt.code or attempt.error}",
-                detail=f"{attempt.message}{_following(attempt.next_attempt_at)}",
-                status="failed",
-                at=attempt.at.isoformat(),
-                offset="",
-            )
-            for attempt in view.attempts
-        ),
-        replays=tuple(
-            Moment(
-                title=f"{KINDS[item.kind][0]}, by {item.asked_by}",
-                detail=f"“{item.reason}” Before: {_CHIPS[item.state_before][0].lower()}.",
-                status="info",
-                at=item.at.isoformat(),
-                offset="",
-            )
-            for item in view.replays
-        ),
-        headers=tuple(Fact(name=name, value=value) for name, value in view.headers.items()),
-        body=view.body.text,
-        body_note=_body_note(view),
-        is_pruned=view.body.pruned_at is not None,
-        choices=tuple(
-            Choice(kind=option.kind, label=KINDS[option.kind][0], refusal=option.refusal) for option in view.options
-        ),
-    )
-
-
-def _body_note(view: DeliveryDetailView) -> str:
-    if view.body.pruned_at:
-        return f"Deleted for its age on {view.body.pruned_at:%d %B %Y}."
-    kind = f", {view.body.content_type}" if view.body.content_type else ""
-    return f"{size(view.body.size)}{kind}. Secrets, addresses and numbers are masked."
-
-
-def _following(at: datetime | None) -> str:
-    return f" Tried again at {at:%H:%M:%S} UTC." if at else ""
-
-
-def _provider(slug: str) -> str:
+def provider_name(slug: str) -> str:
+    """Return a provider's name, as people know it."""
     try:
         return get_manifest(slug).name
     except NotFound:

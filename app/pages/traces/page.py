@@ -80,6 +80,10 @@ def _trace() -> rx.Component:
                         style={"margin": "14px 0"},
                     ),
                 ),
+                rx.el.p(
+                    link("Open in the delivery log", to=TraceState.log_path, class_name="link"),
+                    style={"margin": "14px 0"},
+                ),
                 copy_field(label="Trace id", value=TraceState.id, help="Also in the logs of every process."),
             ),
             class_name="needs-col facts-col",

@@ -38,6 +38,7 @@ class TraceState(rx.State):
     agent_name: str = ""
     agent_path: str = ""
     conversation_path: str = ""
+    log_path: str = ""
     phase: str = "loading"
     trouble: str = ""
 
@@ -77,6 +78,7 @@ class TraceState(rx.State):
         ]
         where = f" by {trace.channel_label}" if trace.channel_label else ""
         self.summary = f"{trace.contact_name} wrote to {trace.agent_name}{where}." if trace.contact_name else ""
+        self.log_path = routes.deliveries(q=str(trace.id))
         self.took = duration(trace.steps[-1].offset_ms)
         self.failures = sum(step.status == "failed" for step in trace.steps)
         self.is_finished = trace.is_finished

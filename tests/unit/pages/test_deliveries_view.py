@@ -7,13 +7,15 @@ from uuid import UUID
 
 import pytest
 
+from app import routes
+from app.pages.deliveries.opened import detail_of
 from app.pages.deliveries.replay import planned_words, said
 from app.pages.deliveries.view import (
     STATES,
     Search,
     cause_of,
-    detail_of,
     filter_of,
+    fresh_words,
     narrowing,
     refused_words,
     row_of,
@@ -42,12 +44,23 @@ VIEW = DeliveryView(
     reason="Bri answers direct messages",
     cause="",
     duplicates=0,
+    is_fetched=False,
     attempt=1,
     next_attempt_at=None,
     trace_id=ID,
     received_at=NOW,
     started_at=NOW,
     finished_at=NOW + timedelta(milliseconds=140),
+)
+GROUP = DeliveryGroupView(
+    provider="slack",
+    cause="RetryLater/directory_away",
+    reason="The directory is away.",
+    count=5,
+    dead=1,
+    first_at=NOW,
+    last_at=NOW,
+    next_attempt_at=NOW,
 )
 DEAD = DeliveryDetailView(
     id=ID,
@@ -59,6 +72,7 @@ DEAD = DeliveryDetailView(
     reason="The directory is away.",
     cause="RetryLater/directory_away",
     duplicates=2,
+    is_fetched=False,
     attempt=5,
     next_attempt_at=None,
     trace_id=ID,
@@ -137,19 +151,9 @@ def test_row_says_what_became_of_it() -> None:
 
 
 def test_group_counts_dead_letters_apart_and_leads_to_its_members() -> None:
-    group = DeliveryGroupView(
-        provider="slack",
-        cause="RetryLater/directory_away",
-        reason="The directory is away.",
-        count=5,
-        dead=1,
-        first_at=NOW,
-        last_at=NOW,
-        next_attempt_at=NOW,
-    )
-    shown = cause_of(group, Search(state="processed", span="7d"))
+    shown = cause_of(GROUP, Search(state="processed", span="7d"))
     assert (shown.count, shown.refusal) == ("1 dead letter, 4 retrying", "")
-    assert cause_of(replace(group, cause=""), Search()).refusal != ""
+    assert cause_of(replace(GROUP, cause=""), Search()).refusal != ""
     asked = parse_qs(urlsplit(shown.path).query)
     assert asked == {"provider": ["slack"], "cause": ["RetryLater/directory_away"], "span": ["7d"]}
 
@@ -191,3 +195,19 @@ def test_question_and_outcome_are_said_in_words() -> None:
     )
     assert planned_words(planned) == "This is about 1 answer. 2 answers may have arrived already."
     assert said(replace(planned, kind="process", replayed=2, dry_run=False)) == "2 deliveries on the way again."
+
+
+def test_what_came_meanwhile_is_counted_up_to_many() -> None:
+    assert [fresh_words(count) for count in (0, 1, 99, 100)] == ["", "1 new", "99 new", "100+ new"]
+
+
+def test_fetched_deliveries_say_so() -> None:
+    assert "fetched afterwards" in row_of(replace(VIEW, is_fetched=True), Search(), opened="").note
+    assert "How it came" in {fact.name for fact in detail_of(replace(DEAD, is_fetched=True)).facts}
+    assert "How it came" not in {fact.name for fact in detail_of(DEAD).facts}
+
+
+def test_cause_that_a_person_mends_leads_there() -> None:
+    refused = replace(GROUP, cause="NeedsReauth/token_revoked")
+    assert cause_of(refused, Search()).repair == routes.ALL_INTEGRATIONS
+    assert cause_of(GROUP, Search()).repair == ""
