@@ -110,7 +110,7 @@ def require_durability(kernel: Kernel) -> None:
         ConfigurationError: it may forget what it has committed.
     """
     try:
-        with kernel.unscoped_session("operations.examine") as session:
+        with kernel.unscoped_session("operations.require_durability") as session:
             server = repository.read_server(session)
     except (OperationalError, ProgrammingError):
         return
