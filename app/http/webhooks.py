@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "/api/ai-agents/webhooks/"
 READ_SECONDS = 10.0
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 8.0
 """How long a sender waits at most should the database hang; if it is stored later, its repeat is recognised."""
 FLUSH_SECONDS = 1.0
 
@@ -50,10 +50,12 @@ class WebhookApp:
 
     Args:
         kernel: the process's seams.
+        answer_seconds: how long a sender waits at most.
     """
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._kernel = kernel
+        self._answer_seconds = answer_seconds
         self._ingest = Ingest(kernel)
         self._commits = GroupCommit(self._ingest.store, self._ingest.announce)
         self._redis = connect_redis(kernel.settings)
@@ -94,7 +96,7 @@ class WebhookApp:
         body = await self._read(receive)
         request = _request(self._kernel.settings.public_url, scope, address, body)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 verified = await self._verify(address, request)
                 if verified.deliveries:
                     await self._commits.add(verified.deliveries)
