@@ -21,6 +21,7 @@ from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
@@ -129,6 +130,9 @@ class PatchbayWorker(SimpleWorker):
         """
         if is_outage(error):
             self._database_outage.note_down(error)
+        elif isinstance(error, (RedisError, InvalidJobOperation, NoSuchJobError)):
+            # Redis is only told what became of a job; the work itself is in the database.
+            log.warning("worker.job.forgotten", job=job.func_name, error=type(error).__name__)
         else:
             log.error("worker.job.failed", job=job.func_name, row_id=job.args[-1], exc_info=error)
         return True

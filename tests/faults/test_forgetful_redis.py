@@ -1,0 +1,39 @@
+"""A Redis that forgets a job while it runs costs nothing but the wake-up: the work itself is in the database."""
+
+import logging
+from collections.abc import Generator, Iterator
+from typing import cast
+
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from services.kernel.queue import QUEUE_NAME
+from services.kernel.settings import Settings
+from workers.runtime.outage import Outage
+from workers.runtime.worker import PatchbayWorker
+
+
+@pytest.fixture
+def redis(settings: Settings) -> Generator[Redis]:
+    """An empty Redis."""
+    with Redis.from_url(settings.redis_url) as client:
+        yield client
+
+
+def forget_everything(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client:
+        for key in cast(Iterator[bytes], client.scan_iter()):
+            client.unlink(key)
+
+
+def test_a_job_that_redis_forgets_is_no_error(
+    settings: Settings, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, logger="rq.worker")  # as the worker process does
+    queue = Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)
+    queue.enqueue(forget_everything, settings.redis_url, result_ttl=0)
+    PatchbayWorker(redis, outage=Outage("test.redis"), database_outage=Outage("test.database")).work(burst=True)
+    assert any("worker.job.forgotten" in record.getMessage() for record in caplog.records)
+    assert queue.count == 0
