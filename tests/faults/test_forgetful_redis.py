@@ -22,6 +22,16 @@ def redis(settings: Settings) -> Generator[Redis]:
         yield client
 
 
+@pytest.fixture(autouse=True)
+def quiet_rq() -> Generator[None]:
+    """Let RQ say nothing itself, as the worker process does."""
+    logger = logging.getLogger("rq.worker")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)
+
+
 def forget_everything(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client:
         for key in cast(Iterator[bytes], client.scan_iter()):
@@ -31,7 +41,6 @@ def forget_everything(redis_url: str) -> None:
 def test_a_job_that_redis_forgets_is_no_error(
     settings: Settings, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.CRITICAL, logger="rq.worker")  # as the worker process does
     queue = Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)
     queue.enqueue(forget_everything, settings.redis_url, result_ttl=0)
     PatchbayWorker(redis, outage=Outage("test.redis"), database_outage=Outage("test.database")).work(burst=True)
