@@ -57,6 +57,8 @@ class _Seen:
     """What a walk has come to."""
 
     requests: Sequence[MissedRequest]
+    was_asked: bool
+    """Whether the provider was asked at all."""
     cursor: str
     """Where to go on; empty if the list is at its end."""
 
@@ -99,6 +101,9 @@ def _begin(kernel: Kernel, tenant_id: UUID, connection_id: UUID) -> _Walk | None
         row = reconcile_repository.lock_due(work, connection_id)
         if row is None:
             return None
+        if wait := connections.wait_for_call(work, connection, may_probe=False):
+            row.next_attempt_at = in_seconds(wait.wait.total_seconds())
+            return None
         row.lease_token, row.lease_until = token, in_seconds(kernel.settings.lease_seconds)
         row.walk_until = row.walk_until or now - IN_FLIGHT
         row.next_attempt_at = in_seconds(EVERY.total_seconds())
@@ -123,7 +128,7 @@ def _look(kernel: Kernel, walk: _Walk) -> _Seen:
     """Read the provider's list, outside any transaction, until its end or for as long as one job may."""
     connection = walk.connection
     if Capability.CHANNELS in registry.get_manifest(connection.provider).capabilities and not walk.addresses:
-        return _Seen(requests=(), cursor="")
+        return _Seen(requests=(), was_asked=False, cursor="")
 
     def open_client(work: UnitOfWork) -> Any:
         return connections.open_client(kernel, work, connection)
@@ -137,8 +142,8 @@ def _look(kernel: Kernel, walk: _Walk) -> _Seen:
         cursor = page.next_cursor
         if not cursor:
             break
-    # Two in the same second stay as the provider has them: it lists the latest first.
-    return _Seen(requests=sorted(reversed(found), key=lambda item: item.at), cursor=cursor)
+    found.reverse()  # the latest came first; two in the same second stay in order
+    return _Seen(requests=sorted(found, key=lambda item: item.at), was_asked=True, cursor=cursor)
 
 
 def _store(kernel: Kernel, walk: _Walk, requests: Sequence[MissedRequest]) -> int:
@@ -185,6 +190,9 @@ def _settle(kernel: Kernel, walk: _Walk, seen: _Seen, *, stored: int) -> None:
         row = reconcile_repository.lock_held(work, walk.connection.id, walk.lease_token)
         if row is None:
             return  # it took too long, and somebody else looks; what was stored is known to them
+        connection = reconcile_repository.find_connection(work, walk.connection.id)
+        if connection and seen.was_asked:
+            connections.note_success(work, connection, now=now)
         row.cursor, row.note, row.attempt = seen.cursor, "", 0
         row.lease_token = row.lease_until = None
         if stored:

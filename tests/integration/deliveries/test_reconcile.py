@@ -8,7 +8,7 @@ import httpx2
 from sqlalchemy import text, update
 from sqlmodel import select
 
-from models import Reconciliation
+from models import Connection, Reconciliation
 from services.connections import assign_number
 from services.webhooks import DeliveryView, get_delivery, list_deliveries, reconcile_connection
 from tests.integration.deliveries.conftest import HOURS, Log
@@ -120,3 +120,16 @@ def test_sweeper_looks_by_itself_and_a_refusal_is_told(log: Log) -> None:
     assert list_deliveries(log.line.kernel, actor=log.actor).items == ()
     look(log)
     assert (row(log).note, row(log).attempt) == ("", 0)
+
+
+def test_provider_that_does_not_answer_is_not_asked(log: Log) -> None:
+    miss(log, HOURS)
+    with log.line.kernel.unscoped_session("test") as session:
+        future = text("now() + interval '1 hour'")
+        session.exec(update(Connection).values(circuit_opened_at=text("now()"), circuit_next_at=future))
+    look(log)
+    assert received(log) == [] and row(log).attempt == 0
+    with log.line.kernel.unscoped_session("test") as session:
+        session.exec(update(Connection).values(circuit_opened_at=None, circuit_next_at=None))
+    look(log)
+    assert len(received(log)) == 1
