@@ -53,6 +53,22 @@ class SlackWrite(Body):
     thread_ts: str = ""
 
 
+class SlackSaid(Body):
+    """One message that a person wrote; ``ts`` is its id."""
+
+    channel: str
+    user: str
+    text: str
+    ts: str = Field(pattern=r"^\d{9,10}\.\d{6}$")
+
+
+class SlackHeard(Body):
+    """What people wrote in a workspace, of which somebody else tells Patchbay."""
+
+    team: str
+    messages: list[SlackSaid]
+
+
 class SlackPlace(Body):
     """An app in a workspace; empty values pick the installed one."""
 
@@ -152,6 +168,7 @@ def control_routes(world: World) -> Sequence[BaseRoute]:
         get("/ledger", show_ledger),
         get("/threads", show_threads),
         post("/slack/message", SlackWrite, _write_slack),
+        post("/slack/heard", SlackHeard, _hear_slack),
         post("/slack/uninstall", SlackPlace, _uninstall),
         post("/slack/revoke", SlackPlace, _revoke),
         post("/slack/invite", SlackPlace, _invite),
@@ -239,6 +256,14 @@ async def _write_slack(world: World, body: SlackWrite) -> Answer:
         "app": app.id,
         "event_ids": world.courier.send_events(events),
     }
+
+
+async def _hear_slack(world: World, body: SlackHeard) -> Answer:
+    known = find_team(world.store.state.slack, body.team).messages
+    for item in body.messages:
+        message = SlackMessage(ts=item.ts, user=item.user, text=item.text)
+        known.setdefault(item.channel, []).append(message)
+    return {}
 
 
 async def _uninstall(world: World, body: SlackPlace) -> Answer:
