@@ -137,6 +137,8 @@ def failed(circuit: Circuit, *, now: datetime, reason: str, after: timedelta | N
     if circuit.opened_at is None and failures < OPENS_AFTER:
         return replace(circuit, failures=failures, reason=reason)
     next_at = now + max(PROBE_EVERY, after or PROBE_EVERY)
+    if circuit.opened_at is not None and circuit.next_at is not None:
+        next_at = max(next_at, circuit.next_at)  # a call that began before may fail after the provider named its time
     return replace(circuit, failures=failures, opened_at=circuit.opened_at or now, next_at=next_at, reason=reason)
 
 

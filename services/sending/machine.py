@@ -32,6 +32,8 @@ PARKED = timedelta(seconds=60)
 """How often a message that waits for its connection to be repaired is looked at."""
 PATIENCE = timedelta(days=1)
 """How long a provider may be away without using up a message's attempts."""
+ATTEMPTS_USED_UP = "attempts_used_up"
+"""Code of a message whose last attempt was looked up and had surely not been accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +182,7 @@ def settle(
             state = MessageState.DELIVERED if sent.status == "delivered" else MessageState.SENT
             return Change(state=state, attempt=standing.attempt, sent=sent)
         case NotFound():
-            return Change(state=MessageState.QUEUED, attempt=standing.attempt, due_at=now)
+            return _not_found(standing, policy=policy, now=now)
         case NotBegun():
             return _put_back(standing, act, now=now)
         case Failed(error=error):
@@ -213,6 +215,13 @@ def _waits(standing: Standing, *, until: datetime, code: str, words: str) -> Cha
     return Change(state=standing.state, attempt=standing.attempt, due_at=until, code=code, words=words)
 
 
+def _not_found(standing: Standing, *, policy: Policy, now: datetime) -> Change:
+    if standing.attempt >= policy.max_attempts:
+        words = "No attempt succeeded; the provider has not accepted this message."
+        return _ended(standing, MessageState.FAILED, ATTEMPTS_USED_UP, words)
+    return Change(state=MessageState.QUEUED, attempt=standing.attempt, due_at=now)
+
+
 def _put_back(standing: Standing, act: Act, *, now: datetime) -> Change:
     if act is Act.LOOK_UP:
         return Change(state=MessageState.SENDING, attempt=standing.attempt - 1, lease_until=now)
@@ -236,6 +245,7 @@ def _failed(
     if is_away and provider_until is not None:
         wait = provider_until - now
     if is_unsure:
+        wait = _last_look(error) if wait is None and act is Act.SEND else wait
         return _unsure(counted, error, wait=wait, now=now)
     if wait is None:
         return _ended(counted, MessageState.FAILED, error.code, error.message)
@@ -255,6 +265,11 @@ def _wait(standing: Standing, error: PatchbayError, *, policy: Policy, jitter: f
         return PARKED
     seconds = seconds_until_retry(policy, error, attempt=standing.attempt, jitter=jitter)
     return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _last_look(error: PatchbayError) -> timedelta:
+    """Return how long to wait before the last attempt is looked up; it is, as nobody has asked the provider yet."""
+    return (error.after if isinstance(error, RetryLater) else None) or LOOK_UP_AFTER
 
 
 def _unsure(standing: Standing, error: PatchbayError, *, wait: timedelta | None, now: datetime) -> Change:

@@ -4,6 +4,8 @@ The drain knows nothing of databases, threads or clocks: what claims and settles
 provider is a function, and what runs the calls side by side is another. A simulation puts its own in their places.
 """
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +13,7 @@ from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from services.provider_kit.contract import MessagingModule, OutboundMessage
-from services.sending.machine import Act, Outcome, Standing
+from services.sending.machine import Act, NotBegun, Outcome, Standing
 
 Point = Literal["claimed", "attempted", "settled"]
 """Where a worker may die between its steps; within an attempt it may die as well."""
@@ -82,6 +84,8 @@ def send_some(
     run_all: RunAll,
     *,
     limit: int,
+    begin_within: float = math.inf,
+    monotonic: Callable[[], float] = time.monotonic,
     reach: Callable[[Point], None] = lambda _point: None,
 ) -> int:
     """Send a batch; return how many messages do not stand as they stood.
@@ -91,13 +95,21 @@ def send_some(
         transport: makes a call.
         run_all: makes the calls of a batch.
         limit: most messages.
+        begin_within: seconds after the claim until which a call may begin. A worker that stood still for longer makes
+            none: it would outlive its lease, while somebody else looks the message up and sends it.
+        monotonic: what tells the time.
         reach: told where we are.
     """
+    began_at = monotonic()
+
+    def call_in_time(claim: Claim) -> Outcome:
+        return transport(claim) if monotonic() - began_at <= begin_within else NotBegun()
+
     batch = outbox.claim(limit=limit)
     reach("claimed")
     if not batch.claims:
         return batch.handled
-    results = run_all(batch.claims, transport)
+    results = run_all(batch.claims, call_in_time)
     reach("attempted")
     if results:
         outbox.settle(results)

@@ -28,6 +28,7 @@ _BUSY_SECONDS = 0.25
 def drain_messages(kernel: Kernel, wake: Wake) -> None:
     """Send what a tenant has in its outbox. Doing it twice does no harm."""
     outbox = StoredOutbox(kernel, wake.tenant_id)
+    begin_within = kernel.settings.lease_seconds - kernel.settings.outbound_deadline_seconds
 
     def take() -> int:
         free = kernel.slow.free_for(wake.tenant_id)
@@ -35,7 +36,8 @@ def drain_messages(kernel: Kernel, wake: Wake) -> None:
             kernel.later.wake_in(_BUSY_SECONDS, wake, lambda due: kernel.queue.wake([due]))
             return 0
         limit = min(BATCH, free * _PER_THREAD)
-        return send_some(outbox, call_provider, _side_by_side(kernel, wake, outbox), limit=limit)
+        run_all = _side_by_side(kernel, wake, outbox)
+        return send_some(outbox, call_provider, run_all, limit=limit, begin_within=begin_within)
 
     drain_tenant(kernel, wake, take)
 

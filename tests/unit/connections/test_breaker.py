@@ -72,6 +72,12 @@ def test_a_failed_probe_keeps_it_open_since_the_first_failure() -> None:
     assert next_call_at(circuit, now=at + SECOND, is_send=True) == at + SECOND + PROBE_EVERY
 
 
+def test_a_failure_that_names_no_time_does_not_shorten_the_one_named_before() -> None:
+    named = fail(OPEN, 1, after=timedelta(minutes=10))
+
+    assert next_call_at(fail(named, 1), now=NOW, is_send=True) == NOW + timedelta(minutes=10)
+
+
 def test_the_first_success_closes_it() -> None:
     circuit = succeeded(OPEN)
 

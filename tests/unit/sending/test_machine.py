@@ -144,6 +144,21 @@ def test_an_ambiguous_answer_is_looked_up_never_repeated() -> None:
     assert change.retry_at == change.lease_until
 
 
+@pytest.mark.parametrize("after", [None, timedelta(seconds=60)], ids=["unnamed", "named"])
+def test_the_last_attempt_is_looked_up_too(after: timedelta | None) -> None:
+    error = RetryLater("Acme is not available.", provider="acme", status=503, ambiguous=True, after=after)
+
+    change = settled(Failed(error=error), standing(attempt=POLICY.max_attempts))
+
+    assert (change.state, change.lease_until) == (SENDING, NOW + (after or LOOK_UP_AFTER))
+
+
+def test_what_was_surely_not_accepted_has_failed_once_its_attempts_are_used_up() -> None:
+    change = settled(NotFound(), standing(SENDING, attempt=POLICY.max_attempts), act=Act.LOOK_UP)
+
+    assert (change.state, change.code, change.next_at) == (MessageState.FAILED, "attempts_used_up", None)
+
+
 @pytest.mark.parametrize("error", [DOWN, UNREACHED], ids=["ambiguous", "sure"])
 def test_a_failed_look_up_stays_a_look_up(error: PatchbayError) -> None:
     assert settled(Failed(error=error), standing(SENDING), act=Act.LOOK_UP).state is SENDING
