@@ -23,4 +23,4 @@ def count_cut_offs(work: UnitOfWork, rows: Sequence[Turn | Message], *, subject:
         )
         .group_by(col(FailedAttempt.subject_id))
     )
-    return dict([(row[0], row[1]) for row in found])
+    return {row[0]: row[1] for row in found}

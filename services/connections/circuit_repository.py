@@ -40,7 +40,7 @@ def take_probe(session: Session, *, tenant_id: UUID, connection_id: UUID, next_a
 
 
 def release_waiting(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
-    """Make the messages and action runs due that waited for the provider to answer."""
+    """Make the messages and action runs due that waited for the provider to answer, and those to be looked up."""
     for table, queued in ((Message, MessageState.QUEUED), (ActionRun, ActionRunState.QUEUED)):
         session.exec(
             update(table)
@@ -53,3 +53,15 @@ def release_waiting(session: Session, *, tenant_id: UUID, connection_id: UUID) -
             .values(next_attempt_at=in_seconds(0))
             .execution_options(synchronize_session=False)
         )
+    session.exec(
+        update(Message)
+        .where(
+            col(Message.tenant_id) == tenant_id,
+            col(Message.connection_id) == connection_id,
+            col(Message.state) == MessageState.SENDING,
+            col(Message.lease_token).is_(None),
+            col(Message.error_code) == WAITS_FOR_PROVIDER,
+        )
+        .values(lease_until=in_seconds(0))
+        .execution_options(synchronize_session=False)
+    )

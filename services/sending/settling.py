@@ -81,14 +81,14 @@ class Settling:
             case Failed(error=error):
                 if connections.is_about_connection(error):
                     connections.note_failure(self._work, connection, error, now=now)
-                connections.note_busy(self._work, connection, error, is_send=True)
+                connections.note_busy(self._work, connection, error, is_send=True, now=self._now)
             case NotBegun():
                 pass
 
     def _keep_pace(self, connection: Connection, sent: SentMessage) -> None:
         """Make no call for as long as the provider said in its answer, as the next one would be refused."""
         if sent.pause is not None:
-            connections.hold_back(self._work, connection, sent.pause)
+            connections.hold_back(self._work, connection, sent.pause, now=self._now)
 
     def _keep_failures(self, kept: Sequence[Result], changes: Mapping[UUID, Change]) -> None:
         failed = {item.claim.message_id: item.outcome.error for item in kept if isinstance(item.outcome, Failed)}

@@ -50,6 +50,16 @@ def read_answer(response: OutboundResponse) -> Mapping[str, object]:
         raise unreadable(response.status) from None
 
 
+def pause_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long Resend takes no more requests, if this was the last one that its rate let through.
+
+    https://resend.com/docs/api-reference/rate-limit
+    """
+    if headers.get("ratelimit-remaining", "").strip() != "0":
+        return None
+    return retry_after({"retry-after": headers.get("ratelimit-reset", "")})
+
+
 def check_answer(response: OutboundResponse) -> None:
     """Raise what an answer stands for, unless it is a success.
 

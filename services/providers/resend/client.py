@@ -8,6 +8,7 @@ import json as json_module
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import resend
@@ -20,7 +21,7 @@ from services.kernel.http import OutboundClient, OutboundResponse
 from services.kernel.secret import Secret
 from services.provider_kit.contract import ExternalAccount, ProviderContext
 from services.provider_kit.payloads import read_model
-from services.providers.resend.answers import check_answer, read_answer, unreadable
+from services.providers.resend.answers import check_answer, pause_after, read_answer, unreadable
 from services.providers.resend.schemas import Domain, DomainPage
 
 _SLUG = "resend"
@@ -39,6 +40,7 @@ class _Call:
     base_url: str
     api_key: Secret
     failure: PatchbayError | ConfigurationError | None = None
+    pause: timedelta | None = None
 
 
 _current: ContextVar[_Call | None] = ContextVar("resend_call", default=None)
@@ -62,6 +64,7 @@ class _Transport(HTTPClient):
             raise ConfigurationError("The Resend SDK was called without a client; go through ResendClient.call.")
         try:
             response = self._send(call, method.upper(), url, headers, json)
+            call.pause = pause_after(response.headers)
             answer = read_answer(response)
         except (PatchbayError, ConfigurationError) as error:
             call.failure = error
@@ -92,6 +95,8 @@ class ResendClient:
     def __init__(self, *, http: OutboundClient, base_url: str, api_key: Secret, domain: str) -> None:
         self.domain = domain.lower()
         """The connection's domain; empty for the account's first verified one."""
+        self.pause: timedelta | None = None
+        """How long to make no more calls, by the last answer; None if nothing speaks against it."""
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
@@ -110,6 +115,7 @@ class ResendClient:
         except (ResendError, NoContentError, InvalidInput, ValueError, TypeError, KeyError, AttributeError):
             failure = call.failure or unreadable()
         finally:
+            self.pause = call.pause
             _current.reset(token)
         # Raised outside the handler: the SDK's exception quotes the answer.
         raise failure

@@ -74,7 +74,8 @@ def send_letter(client: ResendClient, letter: OutgoingEmail, *, key: str, markdo
         )
     params = _params(letter, markdown)
     sent = client.call(SentLetter, lambda: resend.Emails.send(params, {"idempotency_key": key}))
-    return SentMessage(external_id=sent.id, receipt={"id": sent.id, "message_id": letter.internet_message_id})
+    receipt = {"id": sent.id, "message_id": letter.internet_message_id}
+    return SentMessage(external_id=sent.id, receipt=receipt, pause=client.pause)
 
 
 def _params(letter: OutgoingEmail, markdown: str) -> resend.Emails.SendParams:
