@@ -25,6 +25,8 @@ from models import (
 from services.kernel.db import UnitOfWork
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
+from services.tenants import Actor, bootstrap, set_time_zone
+from tests.integration.agents.conftest import actor_of
 
 _TAIL = (1 << 80) - 1
 
@@ -186,3 +188,10 @@ def begin(kernel: Kernel, tenant_id: UUID, *, agents: Sequence[str], now: dateti
         )
         work.session.add_all([*rows, connection])
     return History(kernel, tenant_id, connection.id, tuple(row.id for row in rows))
+
+
+def owner_of(kernel: Kernel, tenant: str) -> Actor:
+    """Return an owner of a new company whose days are Berlin's."""
+    actor = actor_of(bootstrap(kernel, email=f"ana@{tenant.lower()}.example", tenant=tenant).tenant_id)
+    set_time_zone(kernel, actor=actor, time_zone="Europe/Berlin")
+    return actor

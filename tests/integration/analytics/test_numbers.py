@@ -13,37 +13,12 @@ from services.analytics import AnalyticsView, NumbersView, get_analytics
 from services.kernel.errors import InvalidInput, NotFound
 from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
-from services.tenants import Actor, bootstrap, set_time_zone
-from tests.integration.agents.conftest import actor_of
-from tests.integration.analytics.history import History, Written, begin
-from tests.support.clock import FakeClock
+from services.tenants import Actor
+from tests.integration.analytics.conftest import NOW
+from tests.integration.analytics.history import History, Written, owner_of
 
-NOW = datetime(2026, 10, 26, 14, 20, tzinfo=UTC)
-"""The day after clocks went back in Berlin."""
 CHANNELS = {"slack_dm": "slack", "slack_channel": "slack", "email": "email", "sms": "sms", "chat": "chat"}
 UNARRIVED = (MessageState.FAILED, MessageState.UNKNOWN)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
-
-
-def owner_of(kernel: Kernel, tenant: str) -> Actor:
-    """Return an owner whose days are Berlin's."""
-    actor = actor_of(bootstrap(kernel, email=f"ana@{tenant.lower()}.example", tenant=tenant).tenant_id)
-    set_time_zone(kernel, actor=actor, time_zone="Europe/Berlin")
-    return actor
-
-
-@pytest.fixture
-def owner(kernel: Kernel) -> Actor:
-    return owner_of(kernel, "Northwind")
-
-
-@pytest.fixture
-def history(kernel: Kernel, owner: Actor) -> History:
-    return begin(kernel, owner.tenant_id, agents=("Ada", "Bri"), now=NOW)
 
 
 def anything(seed: int, count: int, *, days: int) -> list[Written]:

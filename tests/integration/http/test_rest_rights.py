@@ -255,7 +255,11 @@ def test_other_tenants_ids_filter_nothing(twins: Twins, script: TestClient) -> N
     for operation in OPERATIONS:
         for name in operation.query_ids:
             for id in ids[table_of(name)][:_TRIED]:
-                found = script.get(operation.path, params={name: str(id)}).json()["items"]
+                answer = script.get(operation.path, params={name: str(id)})
+                if operation.id == "get_analytics":
+                    assert answer.status_code == 404  # numbers have no empty list: the agent is not there
+                    continue
+                found = answer.json()["items"]
                 if operation.id == "list_providers":
                     assert all(card["connection_count"] == 0 for card in found)
                 else:
