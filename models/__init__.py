@@ -23,6 +23,7 @@ from models.connection import (
     ProviderApp,
 )
 from models.conversation import (
+    MESSAGE_WORDS,
     Author,
     Contact,
     ContactIdentity,
@@ -53,6 +54,7 @@ from models.webhook import (
 metadata = Base.metadata
 
 __all__ = [
+    "MESSAGE_WORDS",
     "ActionGrant",
     "ActionRun",
     "ActionRunState",

@@ -110,6 +110,14 @@ class MessageState(StrEnum):
     """An attempt was cut off and the provider cannot say whether it accepted it; never sent again by itself."""
 
 
+MESSAGE_WORDS = (
+    "(to_tsvector('simple'::regconfig, \"left\"(text::text, 20000))"
+    " || array_to_tsvector(ARRAY['@'::text || tenant_id::text]))"
+)
+"""A message's words, and among them a token of its tenant: an index over words alone would have a small tenant read
+through every other tenant's messages. Spelled as PostgreSQL spells it, or it would be taken for another index."""
+
+
 class Message(WorkRow, table=True):
     """One item of a conversation. Outbound rows are the outbox."""
 
@@ -154,6 +162,12 @@ class Message(WorkRow, table=True):
             "id",
             postgresql_include=["state", "sent_at"],
             postgresql_where=text("direction = 'outbound'"),
+        ),
+        Index(
+            "ix_message_search",
+            text(MESSAGE_WORDS),
+            postgresql_using="gin",
+            postgresql_with={"gin_pending_list_limit": "512"},
         ),
         Index(
             "ix_message_open", "tenant_id", "next_attempt_at", postgresql_where=text("state IN ('queued', 'sending')")

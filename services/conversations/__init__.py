@@ -10,6 +10,7 @@ from services.conversations.reading import (
     get_conversation,
     get_thread,
     list_conversations,
+    search_conversations,
 )
 from services.conversations.receiving import Received, receive_message
 from services.conversations.replying import add_reply, reply
@@ -37,5 +38,6 @@ __all__ = [
     "name_contact",
     "receive_message",
     "reply",
+    "search_conversations",
     "take_over",
 ]

@@ -3,15 +3,17 @@
 from uuid import UUID
 
 from models import Author, Conversation, ConversationState, EmailEnvelope, Message, Turn
-from services.conversations import repository
+from services.conversations import repository, search_repository
 from services.conversations.views import ConversationView, MessageView, ThreadView
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import InvalidInput, NotFound
 from services.kernel.kernel import Kernel
-from services.kernel.paging import Page, read_time, write_key
+from services.kernel.paging import Page, read_id, read_time, write_key
 from services.provider_kit.contract import ChannelKind
+from services.provider_kit.payloads import storable_text
 from services.tenants import Actor, Permission, require
 
+MOST_WORDS_CHARACTERS = 200
 OPEN_STATES = (ConversationState.AGENT, ConversationState.WAITING, ConversationState.HUMAN)
 FILTERS = {
     "": OPEN_STATES,
@@ -58,10 +60,7 @@ def list_conversations(
         Forbidden, InvalidInput
     """
     require(actor, Permission.CONVERSATIONS_VIEW)
-    if state not in FILTERS:
-        raise InvalidInput(f"Use one of {', '.join(name for name in FILTERS if name)}.", field="state")
-    if channel not in CHANNELS:
-        raise InvalidInput(f"Use one of {', '.join(name for name in CHANNELS if name)}.", field="channel")
+    _check_filters(state, channel)
     size = max(1, min(limit, 100))
     with kernel.unit_of_work(actor.tenant_id) as work:
         rows = repository.list_conversations(
@@ -75,6 +74,61 @@ def list_conversations(
         )
     views = tuple(conversation_view(*row) for row in rows[:size])
     return Page(views, write_key(views[-1].id, views[-1].last_message_at) if len(rows) > size else "")
+
+
+def search_conversations(
+    kernel: Kernel,
+    *,
+    actor: Actor,
+    words: str,
+    agent_id: UUID | None = None,
+    state: str = "",
+    channel: str = "",
+    address: str = "",
+    cursor: str = "",
+    limit: int = 50,
+) -> Page[ConversationView]:
+    """Return conversations in which words were said, those where it was last first.
+
+    Args:
+        kernel: the process's seams.
+        actor: who asks.
+        words: as one types them into a search engine: all of them, "a phrase", -without.
+        agent_id: only this agent's.
+        state: as for :func:`list_conversations`.
+        channel: as there.
+        address: as there.
+        cursor: ``next_cursor`` of the page before.
+        limit: most items, 1 to 100.
+
+    Raises:
+        Forbidden, InvalidInput
+    """
+    require(actor, Permission.CONVERSATIONS_VIEW)
+    _check_filters(state, channel)
+    if len(words) > MOST_WORDS_CHARACTERS:
+        raise InvalidInput(f"Search for at most {MOST_WORDS_CHARACTERS} characters.", field="q")
+    size = max(1, min(limit, 100))
+    with kernel.unit_of_work(actor.tenant_id) as work:
+        rows = search_repository.list_matching(
+            work,
+            storable_text(words),
+            agent_id=agent_id,
+            states=FILTERS[state],
+            channel_kinds=CHANNELS[channel],
+            channel_id=address,
+            before=read_id(cursor),
+            limit=size + 1,
+        )
+    views = tuple(conversation_view(*row[1:]) for row in rows[:size])
+    return Page(views, str(rows[size - 1][0]) if len(rows) > size else "")
+
+
+def _check_filters(state: str, channel: str) -> None:
+    if state not in FILTERS:
+        raise InvalidInput(f"Use one of {', '.join(name for name in FILTERS if name)}.", field="state")
+    if channel not in CHANNELS:
+        raise InvalidInput(f"Use one of {', '.join(name for name in CHANNELS if name)}.", field="channel")
 
 
 def get_conversation(kernel: Kernel, *, actor: Actor, conversation_id: UUID) -> ConversationView:

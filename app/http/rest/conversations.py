@@ -29,10 +29,25 @@ def list_conversations(
     state: Annotated[Word, Query(description="`open` (also if left out), `waiting`, `closed` or `all`.")] = "",
     channel: Annotated[Word, Query(description="`slack`, `email`, `sms` or `chat`; all if left out.")] = "",
     address: Annotated[Word, Query(description="Only this number, mailbox or channel of yours.")] = "",
+    q: Annotated[
+        str, Query(description='Only where this was said: all words, "a phrase", -without.', max_length=200)
+    ] = "",
     cursor: Cursor = "",
     limit: Limit = 50,
 ) -> Page[ConversationView]:
-    """List conversations, those with the latest message first."""
+    """List conversations: those with the latest message first, or with `q` those where it was last said."""
+    if q.strip():
+        return conversations.search_conversations(
+            kernel,
+            actor=actor,
+            words=q,
+            agent_id=agent_id,
+            state=state,
+            channel=channel,
+            address=address,
+            cursor=cursor,
+            limit=limit,
+        )
     return conversations.list_conversations(
         kernel,
         actor=actor,
