@@ -31,8 +31,8 @@ from services.turns.repository import OPEN as OPEN_TURNS
 
 IN_TOUCH = timedelta(days=30)
 """Whoever has not written for so long is asked about no more, until the next message."""
-MOST_CONTACTS = 500
-"""In one slice, of all tenants: names are a courtesy and must not hold messages up."""
+MOST_CONTACTS = 60
+"""In one slice, of all tenants: names must not hold messages up. If there are more, chance chooses."""
 _ARCHIVED_FROM = (ConversationState.AGENT, ConversationState.CLOSED)
 """A conversation that a person holds, or that waits for one, is never put away."""
 
@@ -61,7 +61,8 @@ def list_contacts(session: Session, turn: Slice, now: datetime) -> Sequence[tupl
         )
         .where(col(Conversation.last_message_at) > now - IN_TOUCH, is_known, _is_in(col(Contact.id), turn))
     )
-    return session.exec(statement.distinct().limit(MOST_CONTACTS)).all()
+    once = statement.group_by(col(Contact.tenant_id), col(Contact.id))
+    return session.exec(once.order_by(func.random()).limit(MOST_CONTACTS)).all()
 
 
 def list_tenants(session: Session, turn: Slice, _now: datetime) -> Sequence[tuple[UUID, UUID]]:
