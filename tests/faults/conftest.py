@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.faults.rig import Rig, running_rig
+from tests.faults.rig import Rig
+from tests.faults.start import running_rig
 
 
 @pytest.fixture(scope="session")

@@ -116,11 +116,12 @@ def revoke_access(rig: Rig) -> None:
     """F16: the provider refuses the token in the midst of the work; what waits leaves once it is connected again."""
     *others, tenant = rig.tenants
     known = _losses(rig, tenant)
-    rig.product.sandbox.fail("slack", "401", method="chat.postMessage")
+    rig.product.sandbox.fail("slack", "401", method="chat.postMessage", count=1_000)
     rig.ask(10, tenant=tenant, provider="slack")
-    eventually(lambda: _status(rig, tenant) == "needs_reauth", what="a connection that waits for a person")
+    rig.recovers(within=30, what="a connection that waits", done=lambda: _status(rig, tenant) == "needs_reauth")
     rig.ask(5, tenant=tenant, provider="slack")
     _answered_meanwhile(rig, others)
+    rig.product.sandbox.control("faults/clear", {})
     company = tenant.company
     keys = {"bot_token": company.bot_token, "signing_secret": company.app.signing_secret}
     connect(rig.kernel, tenant.actor, "slack", keys, agent_id=tenant.shop.agent.id)
@@ -237,7 +238,8 @@ def storm(rig: Rig) -> None:
     most = 15
     before = limits.get_agent_limits(rig.kernel, actor=tenant.actor, agent_id=tenant.shop.agent.id).limits
     wide = [_draft(item) for item in before]
-    narrow = [replace(item, per_hour=most, excess="drop") if item.group == "sms" else item for item in wide]
+    used = next(item.windows[1].used for item in before if item.group == "sms")
+    narrow = [replace(item, per_hour=used + most, excess="drop") if item.group == "sms" else item for item in wide]
     limits.set_agent_limits(rig.kernel, actor=tenant.actor, agent_id=tenant.shop.agent.id, drafts=narrow)
     try:
         asked = _converse(rig, tenant, most=most + 10)

@@ -9,23 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
 import psycopg
 
-from app.sandbox.identities import state_path
-from app.sandbox.state import write_state
 from services.kernel.kernel import Kernel, build_kernel
 from tests.faults.events import Contacts, Event, Provider
 from tests.faults.evidence import Records, asked_of, seen_of
 from tests.faults.letters import Writers
 from tests.faults.oracle import Evidence, Seen, judge
 from tests.faults.sender import Attempt, Sender, Sent
-from tests.faults.tenants import Tenant, open_tenants
-from tests.faults.world import Company, new_world
-from tests.support.product import BRISK, Product, eventually, running_product
+from tests.faults.tenants import Tenant
+from tests.faults.world import Company
+from tests.support.product import Product, eventually
 from workers.runtime import process
 
 _CHOICE = os.environ.get("FAULTS", "quick")
@@ -42,7 +39,6 @@ MOST = 200 if IS_WHOLE else 40
 _ALLOWED = ("_subscribe_lock_updates",)
 """Reflex reports a Redis that is away as an error."""
 _SETTLE_SECONDS = 60.0
-_POISON = Path(__file__).with_name("poison")
 _PACE = {f"{name}_retry_seconds": [0.5] * 120 for name in ("slack", "twilio", "resend", "google")}
 
 
@@ -265,53 +261,6 @@ class Rig:
             for secret in _secrets_of(tenant.company)
             if secret.encode() in said
         ]
-
-
-@contextmanager
-def running_rig(data_dir: Path, *, rng: random.Random, environment: dict[str, str] | None = None) -> Generator[Rig]:
-    """Run the product in a world with several tenants, all set up.
-
-    Args:
-        data_dir: as for :func:`tests.support.product.running_product`.
-        rng: chance.
-        environment: settings beside the usual ones.
-    """
-    state, companies = new_world()
-    write_state(state_path(data_dir), state)
-    settings = {**BRISK, "PYTHONPATH": str(_POISON), **(environment or {})}
-    with running_product(data_dir, environment=settings) as product:
-        kernel = build_kernel(product.settings())
-        address = urlsplit(product.address)
-        sender = Sender(address.hostname or "", address.port or 0, rng=rng)
-        rig = _set_up(product, kernel, sender, companies, rng)
-        try:
-            yield rig
-        finally:
-            sender.close()
-            rig.kernel.close()
-
-
-def _set_up(
-    product: Product, kernel: Kernel, sender: Sender, companies: tuple[Company, ...], rng: random.Random
-) -> Rig:
-    tenants = open_tenants(kernel, product.sandbox, companies)
-    identities = product.sandbox.identities
-    mail = {0: identities.resend.account_id, 1: identities.other_resend.account_id}
-    return Rig(
-        product=product,
-        kernel=kernel,
-        tenants=tenants,
-        sender=sender,
-        contacts=Contacts(tenants, rng=rng),
-        writers=Writers(product.sandbox, tenants, mail),
-        records=Records(product.database_url(), tenants={item.actor.tenant_id: item.number for item in tenants}),
-        accounts={
-            **{item.app.home_team_id: item.number for item in companies},
-            **{item.account.sid: item.number for item in companies},
-            **{account: number for number, account in mail.items()},
-        },
-        rng=rng,
-    )
 
 
 def _is_in_slack_of(event: Event, tenant: Tenant) -> bool:

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.faults import stores
-from tests.faults.rig import TRIES_EACH, Rig, running_rig
+from tests.faults.rig import TRIES_EACH, Rig
+from tests.faults.start import running_rig
 from workers.runtime import process
 from workers.runtime.embedded import EmbeddedRedis, await_ready
 
