@@ -66,8 +66,10 @@ def learn(work: UnitOfWork, incoming: Sequence[Incoming], *, delivery_ids: Colle
     if known.contacts.keys() < handles or known.conversations.keys() < keys:
         repository.lock_name(work, "contacts")
         _look(work, known, handles - known.contacts.keys(), keys - known.conversations.keys())
-    known.messages.update(repository.list_inbound(work, {(item.id, event.external_id) for item, event in incoming}))
-    known.message_ids.update(repository.list_message_ids(work, delivery_ids))
+    external = {(connection.id, event.external_id) for connection, event in incoming}
+    for message in repository.list_inbound(work, external, delivery_ids):
+        known.messages[message.connection_id, message.external_id] = message
+        known.message_ids.add(message.id)
     shared = {(connection.id, event.channel_id) for connection, event in incoming if event.in_shared_channel}
     if shared:
         known.channel_names.update(repository.list_channel_names(work, shared))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, insert, text, tuple_, update
+from sqlalchemy import and_, case, func, insert, or_, text, tuple_, update
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 from sqlmodel.sql.expression import Select
@@ -131,26 +131,17 @@ def find_message(work: UnitOfWork, message_id: UUID) -> Message | None:
     ).first()
 
 
-def list_inbound(work: UnitOfWork, keys: Collection[Key]) -> dict[Key, Message]:
-    """Return the messages that came in under these connections and provider's ids."""
+def list_inbound(work: UnitOfWork, keys: Collection[Key], ids: Collection[UUID]) -> Sequence[Message]:
+    """Return the messages that came in under these connections and provider's ids, and those with these ids."""
     connection_ids, external_ids = (set(column) for column in zip(*keys, strict=True))
-    rows = work.session.exec(
-        select(Message).where(
-            col(Message.tenant_id) == work.tenant_id,
-            among(Message.connection_id, connection_ids),
-            col(Message.direction) == Direction.INBOUND,
-            among(Message.external_id, external_ids),
-        )
-    ).all()
-    return {(row.connection_id, row.external_id): row for row in rows}
-
-
-def list_message_ids(work: UnitOfWork, ids: Collection[UUID]) -> set[UUID]:
-    """Return which of these ids messages have."""
-    found = work.session.exec(
-        select(Message.id).where(col(Message.tenant_id) == work.tenant_id, among(Message.id, ids))
+    came_in = and_(
+        among(Message.connection_id, connection_ids),
+        col(Message.direction) == Direction.INBOUND,
+        among(Message.external_id, external_ids),
     )
-    return set(found.all())
+    return work.session.exec(
+        select(Message).where(col(Message.tenant_id) == work.tenant_id, or_(came_in, among(Message.id, ids)))
+    ).all()
 
 
 def add_rows(work: UnitOfWork, rows: Sequence[TenantRow]) -> None:

@@ -29,6 +29,9 @@ TENANT_TABLES = frozenset(
 
 GLOBAL_TABLES = frozenset(models.metadata.tables) - TENANT_TABLES | {"alembic_version"}
 
+_SET_LOCAL = text("SELECT set_config(:name, :value, true)")
+"""Made once: it stands in front of every transaction."""
+
 _UNSCOPED_IMPATIENT = text(
     "SELECT set_config('patchbay.unscoped', :reason, true), set_config('lock_timeout', :patience, true)"
 )
@@ -196,4 +199,4 @@ def _become_product_role(connection: Any, _record: Any) -> None:
 
 def set_local(session: Session, name: str, value: str) -> None:
     """Change a setting of the database until the end of the transaction; the tenant guard says which."""
-    session.connection().execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})
+    session.connection().execute(_SET_LOCAL, {"name": name, "value": value})

@@ -67,6 +67,8 @@ def claim(kernel: Kernel, tenant_id: UUID, *, new_first: bool) -> Batch | None:
         None if nothing can be claimed now.
     """
     with kernel.unit_of_work(tenant_id) as work:
+        if not repository.has_due(work):
+            return None
         repository.lock_claims(work)
         now = plan(Begun(*row) for row in repository.list_begun(work))
         new = repository.list_new(work, except_of=now.behind, limit=BATCH) if new_first else ()

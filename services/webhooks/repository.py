@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, text, update
+from sqlalchemy import and_, func, or_, text, update
 from sqlmodel import col, select
 
 from models import Agent, Connection, DeliveryState, WebhookDelivery
@@ -22,6 +22,23 @@ def lock_claims(work: UnitOfWork) -> None:
     work.session.connection().execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{work.tenant_id}:deliveries"}
     )
+
+
+def has_due(work: UnitOfWork) -> bool:
+    """Return whether any delivery is due that nobody holds: what a glance tells before a claim."""
+    found = work.session.exec(
+        select(WebhookDelivery.id)
+        .where(
+            col(WebhookDelivery.tenant_id) == work.tenant_id,
+            or_(
+                col(WebhookDelivery.state) == DeliveryState.RECEIVED,
+                and_(col(WebhookDelivery.state).in_(BEGUN), is_free(WebhookDelivery)),
+            ),
+            is_due(WebhookDelivery),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
 
 
 def list_begun(work: UnitOfWork) -> Sequence[tuple[UUID, UUID, int, bool]]:
