@@ -85,17 +85,16 @@ def count(work: UnitOfWork, wanted: Wanted) -> Counts:
     """Count a period as a whole, by bucket, by agent and by channel."""
     facts = _facts(work, wanted)
     bucket, agent_id, channel = facts.c.bucket, facts.c.agent_id, facts.c.channel
-    quantiles = literal(list(_QUANTILES), ARRAY(Float))
     statement = select(
-        func.grouping(bucket, agent_id, channel),
-        bucket,
-        agent_id,
-        channel,
-        func.count(),
-        *(func.count().filter(facts.c[name]) for name in ("asked", "answered", "failed", "handed_over")),
-        func.percentile_cont(quantiles).within_group(facts.c.seconds),
+        func.grouping(bucket, agent_id, channel), bucket, agent_id, channel, *_aggregates(facts)
     ).group_by(func.grouping_sets(tuple_(bucket), tuple_(agent_id), tuple_(channel), literal_column("()")))
     return _read(work.session.connection().execute(statement).all())
+
+
+def count_whole(work: UnitOfWork, wanted: Wanted) -> Count:
+    """Count a period as a whole only."""
+    statement = select(*_aggregates(_facts(work, wanted)))
+    return _count(*work.session.connection().execute(statement).one())
 
 
 def count_dead_letters(work: UnitOfWork, *, since: datetime, until: datetime) -> int:
@@ -145,27 +144,43 @@ def _facts(work: UnitOfWork, wanted: Wanted) -> Subquery:
 
 
 def _channel() -> ColumnElement[str]:
+    """Return a conversation's channel; as bytes, since sorting by a language's rules takes several times as long."""
     kind = col(Conversation.channel_kind)
-    return case(*((kind.in_(kinds), name) for name, kinds in CHANNELS.items() if kinds), else_=kind)
+    return case(*((kind.in_(kinds), name) for name, kinds in CHANNELS.items() if kinds), else_=kind).collate("C")
+
+
+def _aggregates(facts: Subquery) -> tuple[ColumnElement[Any], ...]:
+    quantiles = literal(list(_QUANTILES), ARRAY(Float))
+    return (
+        func.count(),
+        *(func.count().filter(facts.c[name]) for name in ("asked", "answered", "failed", "handed_over")),
+        func.percentile_cont(quantiles).within_group(facts.c.seconds),
+    )
 
 
 def _read(rows: Sequence[Any]) -> Counts:
     found: dict[int, dict[Any, Count]] = {_OF_BUCKET: {}, _OF_AGENT: {}, _OF_CHANNEL: {}, _OF_ALL: {}}
-    for grouped, bucket, agent_id, channel, inbound, asked, answered, failed, handed_over, quantiles in rows:
+    for grouped, bucket, agent_id, channel, *numbers in rows:
         key = {_OF_BUCKET: bucket, _OF_AGENT: agent_id, _OF_CHANNEL: channel, _OF_ALL: None}[grouped]
-        p50, p95 = quantiles or (None, None)
-        found[grouped][key] = Count(
-            inbound=inbound,
-            asked=asked,
-            answered=answered,
-            failed=failed,
-            handed_over=handed_over,
-            p50_seconds=p50,
-            p95_seconds=p95,
-        )
+        found[grouped][key] = _count(*numbers)
     return Counts(
         total=found[_OF_ALL].get(None, Count()),
         by_bucket=found[_OF_BUCKET],
         by_agent=found[_OF_AGENT],
         by_channel=found[_OF_CHANNEL],
+    )
+
+
+def _count(
+    inbound: int, asked: int, answered: int, failed: int, handed_over: int, quantiles: Sequence[float] | None
+) -> Count:
+    p50, p95 = quantiles or (None, None)
+    return Count(
+        inbound=inbound,
+        asked=asked,
+        answered=answered,
+        failed=failed,
+        handed_over=handed_over,
+        p50_seconds=p50,
+        p95_seconds=p95,
     )

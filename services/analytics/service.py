@@ -87,7 +87,7 @@ def _look(kernel: Kernel, actor: Actor, span: str, agent_id: UUID | None, channe
             period=period,
             agents=agents,
             now=repository.count(work, Wanted(edges=period.edges, agent_id=agent_id, channel=channel)),
-            before=repository.count(work, Wanted(edges=before, agent_id=agent_id, channel=channel)).total,
+            before=repository.count_whole(work, Wanted(edges=before, agent_id=agent_id, channel=channel)),
             dead_letters=repository.count_dead_letters(work, since=period.since, until=period.until)
             if is_whole
             else None,
