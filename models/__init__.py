@@ -23,7 +23,6 @@ from models.connection import (
     ProviderApp,
 )
 from models.conversation import (
-    MESSAGE_WORDS,
     Author,
     Contact,
     ContactIdentity,
@@ -54,7 +53,6 @@ from models.webhook import (
 metadata = Base.metadata
 
 __all__ = [
-    "MESSAGE_WORDS",
     "ActionGrant",
     "ActionRun",
     "ActionRunState",

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
-from models import MESSAGE_WORDS, Agent, Contact, Conversation, ConversationState, Message
+from models import Agent, Contact, Conversation, ConversationState, Message
 from services.kernel.db import UnitOfWork
 
 Found = tuple[UUID, Conversation, str, str]
@@ -75,8 +75,7 @@ def _said_again(tenant_id: UUID, words: str) -> ColumnElement[bool]:
 
 
 def _holds(alias: str, tenant_id: UUID, words: str) -> ColumnElement[bool]:
-    text = MESSAGE_WORDS.replace("(text::", f"({alias}.text::").replace(" tenant_id::", f" {alias}.tenant_id::")
-    said: ColumnClause[Any] = literal_column(text)
+    said: ColumnClause[Any] = literal_column(f"{alias}.search")
     own = cast(f"'@{tenant_id}'", TSQUERY)
     return said.op("@@", is_comparison=True)(own.op("&&")(func.websearch_to_tsquery("simple", words)))
 
