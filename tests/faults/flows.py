@@ -155,7 +155,7 @@ def burst(rig: Rig) -> None:
     """F18: ten times as much for a minute, then one tenant a hundred times; nobody is turned away."""
     small, big = rig.tenants[1], rig.tenants[0]
     seconds = 60 if IS_WHOLE else 5
-    with rig.load(rate=50, most=_COUNTLESS):
+    with rig.load(rate=50, most=_COUNTLESS, asks=rig.contacts.ask):
         _watch(rig, seconds=seconds / 2)
     # One in ten asks something; the rest is overheard, as in a busy channel.
     with rig.load(rate=500, most=_COUNTLESS, asks=lambda: _overheard(rig, big if rig.rng.random() < 0.6 else None)):
