@@ -11,6 +11,7 @@ from models import Conversation, Turn
 from services.agents.playbook import PlaybookRunner
 from services.conversations import list_conversations
 from services.kernel.settings import Settings
+from services.turns.machine import MOST_CUT_OFF
 from tests.support.line import Line, running_line
 
 QUESTION = "What are your opening hours?"
@@ -46,13 +47,13 @@ def test_a_turn_that_kills_its_workers_ends_in_a_persons_hands(line: Line, monke
 
     written = line.sandbox.sms(QUESTION, to=shop.number)
     line.sandbox.wait_for_webhooks(*written.event_ids)
-    monkeypatch.setattr(PlaybookRunner, "answer", die)
-    for _ in range(line.kernel.settings.max_attempts + 2):
+    monkeypatch.setattr(PlaybookRunner, "answer_many", die)
+    for _ in range(MOST_CUT_OFF + 2):
         try:
             line.work(with_sweep=True)
         except Killed:
             let_leases_run_out(line)
-    assert deaths == line.kernel.settings.max_attempts
+    assert deaths == MOST_CUT_OFF
     [conversation] = list_conversations(line.kernel, actor=shop.actor, state="waiting").items
     assert "a person is needed" in conversation.state_reason
     assert line.work(with_sweep=True) == 0

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from models import DeliveryState, WebhookDelivery
 from services.attempts import CUT_OFF
+from services.conversations import list_conversations
 from services.kernel.db import Wake
 from services.kernel.ids import new_id
 from services.provider_kit.registry import webhooks
@@ -116,8 +117,13 @@ def test_a_lease_that_was_lost_writes_nothing(line: Line, shop: Shop) -> None:
     assert slow
     read(line.kernel, slow)
     run_out(line)
-    line.work(with_sweep=True)
+    quick = claim(line.kernel, shop.actor.tenant_id, new_first=True)
+    assert quick
     settle(line.kernel, slow, slow.items)
+    assert states(line, shop) == ["processing"]
+    assert list_conversations(line.kernel, actor=shop.actor).items == ()
+    read(line.kernel, quick)
+    settle(line.kernel, quick, quick.items)
     line.work(with_sweep=True)
     assert states(line, shop) == ["processed"]
     assert len(line.sandbox.answers(service="twilio")) == 1
