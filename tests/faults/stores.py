@@ -196,10 +196,9 @@ def _fill(redis: Redis) -> None:
 
 
 def _fill_up(junk: Path) -> None:
-    with junk.open("wb") as file:
+    with junk.open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(b"x" * resource.getpagesize())
-                file.flush()
         except OSError:
             return
