@@ -133,7 +133,7 @@ class Claiming:
         self._read(messages)
         ready = [(message, act) for message in messages if (act := self._begin(message)) is not None]
         let = self._let_through([message for message, act in ready if act is Act.SEND])
-        claimed = [(message, act) for message, act in ready if act is Act.LOOK_UP or message.id in let]
+        claimed = _one_of_each([(message, act) for message, act in ready if act is Act.LOOK_UP or message.id in let])
         return Batch(claims=self._hold(claimed, let), handled=self._handled + len(claimed))
 
     def _read(self, messages: Sequence[Message]) -> None:
@@ -157,6 +157,7 @@ class Claiming:
         around = self._around(message, conversation, line)
         decided = begin(standing, around, now=self._now)
         if not isinstance(decided, Change) and not self._has_access(line):
+            message.lease_token = None  # it was cut off once, however long there is no access
             return None
         if not isinstance(decided, Change) and (wait := line.wait()):
             until = line.put_off(wait)
@@ -258,6 +259,14 @@ class Claiming:
             known_ids=repository.list_known_ids(self._work, message) if is_lookup else frozenset(),
             email=email.outgoing(self._work, message) if is_letter else None,
         )
+
+
+def _one_of_each(ready: Sequence[tuple[Message, Act]]) -> Sequence[tuple[Message, Act]]:
+    """Return the earliest of each conversation: there may be a person's that need not wait for it, but does now."""
+    earliest: dict[UUID, UUID] = {}
+    for message, _ in ready:
+        earliest[message.conversation_id] = min(message.id, earliest.get(message.conversation_id, message.id))
+    return [(message, act) for message, act in ready if earliest[message.conversation_id] == message.id]
 
 
 def _was_cut_off(message: Message) -> bool:

@@ -243,9 +243,9 @@ def _failed(
     counted = replace(standing, attempt=standing.attempt - 1) if is_away else standing
     wait = _wait(counted, error, policy=policy, jitter=jitter)
     if is_away and provider_until is not None:
-        wait = provider_until - now
+        wait = max(provider_until - now, _named(error))
     if is_unsure:
-        wait = _last_look(error) if wait is None and act is Act.SEND else wait
+        wait = _named(error) if wait is None and act is Act.SEND else wait  # nobody has looked yet
         return _unsure(counted, error, wait=wait, now=now)
     if wait is None:
         return _ended(counted, MessageState.FAILED, error.code, error.message)
@@ -267,9 +267,9 @@ def _wait(standing: Standing, error: PatchbayError, *, policy: Policy, jitter: f
     return None if seconds is None else timedelta(seconds=seconds)
 
 
-def _last_look(error: PatchbayError) -> timedelta:
-    """Return how long to wait before the last attempt is looked up; it is, as nobody has asked the provider yet."""
-    return (error.after if isinstance(error, RetryLater) else None) or LOOK_UP_AFTER
+def _named(error: PatchbayError) -> timedelta:
+    """Return how long the provider asked us to wait; nothing if it did not."""
+    return (error.after if isinstance(error, RetryLater) else None) or timedelta()
 
 
 def _unsure(standing: Standing, error: PatchbayError, *, wait: timedelta | None, now: datetime) -> Change:

@@ -56,7 +56,11 @@ def _may_leave(work: UnitOfWork) -> Sequence[ColumnElement[bool]]:
             col(earlier.conversation_id) == col(Message.conversation_id),
             col(earlier.id) < col(Message.id),
             col(earlier.state).in_(UNSENT),
-            or_(col(Message.author) != Author.USER, col(earlier.error_code) != WAITS_FOR_LIMIT),
+            or_(
+                col(Message.author) != Author.USER,
+                col(earlier.error_code) != WAITS_FOR_LIMIT,
+                col(earlier.state) != MessageState.QUEUED,
+            ),
         ),
     )
 

@@ -159,6 +159,12 @@ def test_what_was_surely_not_accepted_has_failed_once_its_attempts_are_used_up()
     assert (change.state, change.code, change.next_at) == (MessageState.FAILED, "attempts_used_up", None)
 
 
+def test_the_provider_gets_time_to_know_what_it_accepted() -> None:
+    soon = RetryLater("Busy.", provider="acme", status=503, ambiguous=True, after=timedelta(seconds=1))
+
+    assert settled(Failed(error=soon)).lease_until == NOW + LOOK_UP_AFTER
+
+
 @pytest.mark.parametrize("error", [DOWN, UNREACHED], ids=["ambiguous", "sure"])
 def test_a_failed_look_up_stays_a_look_up(error: PatchbayError) -> None:
     assert settled(Failed(error=error), standing(SENDING), act=Act.LOOK_UP).state is SENDING
@@ -207,6 +213,12 @@ def test_a_provider_that_is_away_uses_up_no_attempt() -> None:
 
     assert (sure.state, sure.code, sure.due_at, sure.attempt) == (QUEUED, WAITS_FOR_PROVIDER, AWAY, 4)
     assert (unsure.state, unsure.lease_until, unsure.attempt) == (SENDING, AWAY, 4)
+
+
+def test_a_provider_that_is_away_is_not_asked_before_the_time_it_named() -> None:
+    named = RetryLater("Acme is not available.", provider="acme", status=503, after=timedelta(minutes=10))
+
+    assert settled(Failed(error=named), provider_until=AWAY).due_at == NOW + timedelta(minutes=10)
 
 
 def test_after_a_day_it_does() -> None:
