@@ -2,6 +2,7 @@
 
 from services.agents.runner import AgentRunner, HistoryItem, Speaker, TurnReply, TurnRequest
 from services.agents.service import (
+    asks_models,
     create_agent,
     delete_agent,
     get_agent,
@@ -32,6 +33,7 @@ __all__ = [
     "Toolbox",
     "TurnReply",
     "TurnRequest",
+    "asks_models",
     "create_agent",
     "delete_agent",
     "get_agent",

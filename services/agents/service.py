@@ -41,6 +41,11 @@ def runner_for(kernel: Kernel, tenant_id: UUID, agent: HasModel) -> AgentRunner:
     return ModelRunner(kernel) if model_name(kernel.settings, agent.model) else PlaybookRunner(kernel)
 
 
+def asks_models(kernel: Kernel) -> bool:
+    """Return whether any agent may be answered for by a model; without a key none is."""
+    return bool(kernel.settings.openai_api_key.get_secret_value())
+
+
 def needs_history(kernel: Kernel, agent: HasModel) -> bool:
     """Return whether who answers for an agent looks at what was said before."""
     return bool(model_name(kernel.settings, agent.model))

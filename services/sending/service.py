@@ -5,6 +5,7 @@ What becomes of a message is decided by :mod:`services.sending.machine`, the ste
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from services.kernel.db import Wake
@@ -18,16 +19,17 @@ from services.sending.stored import StoredOutbox
 
 logger = get_logger(__name__)
 
-BATCH = 32
-_PER_THREAD = 4
-"""How many messages are claimed for each thread that is free: quick providers keep it busy."""
+FIRST_BATCH, BATCH = 32, 96
+"""How many messages are claimed at once, at first and at most."""
+_PER_THREAD = 12
+"""How many of them at most for each thread that is free: quick providers keep it busy."""
 _BUSY_SECONDS = 0.25
 """When to look again if all threads were taken."""
 
 
 def drain_messages(kernel: Kernel, wake: Wake) -> None:
     """Send what a tenant has in its outbox. Doing it twice does no harm."""
-    outbox = StoredOutbox(kernel, wake.tenant_id)
+    outbox, size = StoredOutbox(kernel, wake.tenant_id), _Size()
     begin_within = kernel.settings.lease_seconds - kernel.settings.outbound_deadline_seconds
 
     def take() -> int:
@@ -35,8 +37,8 @@ def drain_messages(kernel: Kernel, wake: Wake) -> None:
         if free <= 0:
             kernel.later.wake_in(_BUSY_SECONDS, wake, lambda due: kernel.queue.wake([due]))
             return 0
-        limit = min(BATCH, free * _PER_THREAD)
-        run_all = _side_by_side(kernel, wake, outbox)
+        limit = min(size.most, free * _PER_THREAD)
+        run_all = _side_by_side(kernel, wake, outbox, size)
         return send_some(outbox, call_provider, run_all, limit=limit, begin_within=begin_within)
 
     drain_tenant(kernel, wake, take)
@@ -78,7 +80,17 @@ def _name(outcome: Outcome) -> str:
             return "not_found"
 
 
-def _side_by_side(kernel: Kernel, wake: Wake, outbox: Outbox) -> RunAll:
+@dataclass(slots=True)
+class _Size:
+    """How large a batch is: larger as long as the provider is quick enough for it, or what is not begun is put back."""
+
+    most: int = FIRST_BATCH
+
+    def note(self, *, is_enough: bool) -> None:
+        self.most = max(1, self.most // 2) if is_enough else min(BATCH, self.most * 2)
+
+
+def _side_by_side(kernel: Kernel, wake: Wake, outbox: Outbox, size: _Size) -> RunAll:
     """Return what makes the calls of a batch in threads: what takes longer than a slice is settled when it ends."""
 
     def settle_late(result: Result) -> None:
@@ -93,6 +105,7 @@ def _side_by_side(kernel: Kernel, wake: Wake, outbox: Outbox) -> RunAll:
             settle_late=settle_late,
             seconds=SLICE_SECONDS,
         )
+        size.note(is_enough=bool(done.left))
         return [*done.results, *(Result(claim=claim, outcome=NotBegun()) for claim in done.left)]
 
     return run_all

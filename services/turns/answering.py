@@ -10,7 +10,7 @@ from functools import partial
 from uuid import UUID
 
 from services import actions
-from services.agents import AgentRunner, TurnReply, runner_for
+from services.agents import AgentRunner, TurnReply, asks_models, runner_for
 from services.kernel.db import Wake, is_outage
 from services.kernel.draining import SLICE_SECONDS, drain_tenant
 from services.kernel.errors import PatchbayError
@@ -21,9 +21,8 @@ from services.turns.settling import Answer, settle_turns
 
 logger = get_logger(__name__)
 
-BATCH = 32
-_PER_THREAD = 1
-"""How many turns are claimed for each thread that is free: a model takes seconds."""
+BATCH = 100
+"""How many turns are claimed at once; where models are asked, no more than there are threads for them."""
 _BUSY_SECONDS = 0.25
 
 
@@ -47,11 +46,16 @@ def run_due(kernel: Kernel, *, tenant_id: UUID) -> None:
 
 def _take(kernel: Kernel, wake: Wake) -> int:
     """Answer one batch; return how many turns do not stand as they stood."""
-    batch = claim_turns(kernel, wake.tenant_id, limit=BATCH)
+    batch = claim_turns(kernel, wake.tenant_id, limit=_limit(kernel, wake.tenant_id))
     asked = [_Asked(claim, runner_for(kernel, wake.tenant_id, claim.agent)) for claim in batch.claims]
     at_once = [item for item in asked if item.runner.answers_at_once]
     _settle(kernel, wake.tenant_id, _answer_at_once(at_once))
     return batch.handled - _ask_models(kernel, wake, [item for item in asked if not item.runner.answers_at_once])
+
+
+def _limit(kernel: Kernel, tenant_id: UUID) -> int:
+    """A model takes seconds: what is claimed for it and has no thread is only put back."""
+    return max(1, min(BATCH, kernel.slow.free_for(tenant_id))) if asks_models(kernel) else BATCH
 
 
 def _answer_at_once(asked: Sequence[_Asked]) -> list[Answer]:

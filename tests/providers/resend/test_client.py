@@ -1,6 +1,7 @@
 """Calls to Resend: each tenant's own key, and what every error means."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -188,3 +189,20 @@ def test_a_download_carries_no_key() -> None:
         with pytest.raises(Refused) as caught:
             client.download(f"{server.url}/cdn/plan.pdf", max_bytes=3)
     assert caught.value.code == "answer_too_large"
+
+
+@pytest.mark.parametrize(
+    ("headers", "pause"),
+    [
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "2"}, timedelta(seconds=2)),
+        ({"ratelimit-remaining": "1", "ratelimit-reset": "2"}, None),
+        ({"ratelimit-remaining": "0"}, None),
+        ({}, None),
+    ],
+)
+def test_the_last_request_of_a_rate_asks_for_a_pause(headers: dict[str, str], pause: timedelta | None) -> None:
+    with wire_server(replace(domains(domain()), headers=headers)) as server:
+        client = open_client(server)
+        verify_credentials(client)
+
+    assert client.pause == pause
