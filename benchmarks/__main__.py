@@ -6,15 +6,17 @@ Ends with exit code 1 if a goal was missed or a measure could not be taken.
 import argparse
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import FrameType
 
 from benchmarks.bench import Bench, Measure, Plan
-from benchmarks.measures import ack, burst, crowd, limits, processing, rotation, whole_way
+from benchmarks.measures import ack, burst, crowd, history, limits, processing, rotation, whole_way
 from benchmarks.report import Finding, all_met, markdown, table
 from benchmarks.stage import set_up
 
@@ -24,6 +26,7 @@ MEASURES: Mapping[tuple[str, ...], Measure] = {
     ("P4", "P10"): crowd.measure,
     ("P5",): processing.measure,
     ("P6",): whole_way.measure,
+    ("P7",): history.measure,
     ("P8",): limits.measure,
     ("P9",): rotation.measure,
     ("P11",): burst.measure,
@@ -35,32 +38,45 @@ _PACKAGES = ("uvicorn", "uvloop", "httptools", "starlette", "slack-bolt", "refle
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure what was asked for and return the exit code."""
-    arguments = _parser().parse_args(argv)
-    plan = Plan(rounds=arguments.rounds, messages=arguments.messages, rows=arguments.rows, share=arguments.share)
+    only, plan = read_arguments(argv)
+    signal.signal(signal.SIGTERM, _end)
     began = time.monotonic()
     found: list[Finding] = []
     failures: dict[str, str] = {}
     with set_up() as stage:
         bench = Bench(plan, stage, say=_say)
         for goals, measure in MEASURES.items():
-            if not set(goals) & arguments.only:
+            if not set(goals) & only:
                 continue
             _say(f"measuring {', '.join(goals)}")
             try:
-                found += [item for item in measure(bench) if item.goal_id in arguments.only]
+                found += [item for item in measure(bench) if item.goal_id in only]
             except Exception as error:
                 failures[", ".join(goals)] = f"{type(error).__name__}: {error}"
                 _say(f"not measured: {failures[', '.join(goals)]}")
     print(table(found))
     about = _about(plan, seconds=time.monotonic() - began)
     print("\n" + ", ".join(f"{name}: {value}" for name, value in about.items()))
-    if arguments.only == _EVERYTHING and plan.share == 1:
+    if only == _EVERYTHING and plan.share == 1:
         RESULTS.write_text(markdown(found, about=about, failures=failures), encoding="utf-8")
         print(f"Written to benchmarks/{RESULTS.name}")
     return 0 if all_met(found) and not failures else 1
 
 
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Leave by the way on which everything that was started is ended."""
+    sys.exit(128 + number)
+
+
+def read_arguments(argv: Sequence[str] | None) -> tuple[frozenset[str], Plan]:
+    """Return which goals are asked for, and how much is measured."""
+    arguments = _parser().parse_args(argv)
+    plan = Plan(rounds=arguments.rounds, messages=arguments.messages, rows=arguments.rows, share=arguments.share)
+    return arguments.only, plan
+
+
 def _parser() -> argparse.ArgumentParser:
+    usual = Plan()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Patchbay against its goals.")
     parser.add_argument(
         "--only",
@@ -69,10 +85,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="P1,P2",
         help="only these; all if not set",
     )
-    parser.add_argument("--rounds", type=int, default=Plan.rounds, help="how often each comparison is repeated")
-    parser.add_argument("--messages", type=int, default=Plan.messages, help="up to how many messages the history grows")
-    parser.add_argument("--rows", type=int, default=Plan.rows, help="how many secrets are re-encrypted")
-    parser.add_argument("--share", type=float, default=Plan.share, help="of the usual requests, to try this out: 0.1")
+    parser.add_argument("--rounds", type=int, default=usual.rounds, help="how often each comparison is repeated")
+    parser.add_argument(
+        "--messages", type=int, default=usual.messages, help="up to how many messages the history grows"
+    )
+    parser.add_argument("--rows", type=int, default=usual.rows, help="how many secrets are re-encrypted")
+    parser.add_argument("--share", type=float, default=usual.share, help="of the usual requests, to try this out: 0.1")
     return parser
 
 

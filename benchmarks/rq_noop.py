@@ -1,6 +1,7 @@
 """What RQ alone does: one ``SimpleWorker`` that runs jobs which do nothing, on the same Redis."""
 
 import logging
+import signal
 import time
 
 from redis import Redis
@@ -22,8 +23,11 @@ def run(redis_url: str, jobs: int = JOBS) -> float:
     queue.enqueue_many([Queue.prepare_data(nothing) for _ in range(jobs)])
     logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
     worker = SimpleWorker([queue], connection=redis, log_job_description=False)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     began = time.perf_counter()
     worker.work(burst=True, logging_level="CRITICAL")
     seconds = time.perf_counter() - began
+    for number, handler in handlers.items():  # RQ leaves its own, which would complain when this process ends
+        signal.signal(number, handler)
     redis.close()
     return jobs / seconds

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from benchmarks.sink import TEAM_PREFIX, TOKEN_PREFIX
 from benchmarks.slack_events import QUESTION, Account
+from models import Connection, ConnectionStatus
 from services.agents import AgentForm, PlaybookDraft, create_agent, save_playbook
 from services.connections import connect_with_keys
+from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.limits import LimitDraft, set_agent_limits, set_company_limit
 from services.limits.rules import AGENT_GROUPS
@@ -35,6 +37,28 @@ class Company:
 def found_companies(kernel: Kernel, count: int) -> list[Company]:
     """Create tenants; the sink must be there, as their keys are tried."""
     return [_found(kernel, number) for number in range(1, count + 1)]
+
+
+def found_quiet_company(kernel: Kernel, number: int) -> Actor:
+    """Create a tenant with an agent and a connection that nothing goes through; return its owner."""
+    result = bootstrap(kernel, email=f"owner@quiet{number}.example", tenant=f"Quiet {number}")
+    actor = authenticate_api_key(kernel, result.api_key.reveal())
+    agent = create_agent(kernel, actor=actor, form=AgentForm(name="Bri", purpose="Creator operations"))
+    now = kernel.clock.now()
+    with kernel.unit_of_work(actor.tenant_id) as work:
+        work.session.add(
+            Connection(
+                tenant_id=actor.tenant_id,
+                id=new_id(),
+                agent_id=agent.id,
+                provider="slack",
+                status=ConnectionStatus.ACTIVE,
+                auth_scheme="keys",
+                created_at=now,
+                updated_at=now,
+            )
+        )
+    return actor
 
 
 def accounts(companies: Sequence[Company]) -> tuple[Account, ...]:

@@ -1,0 +1,134 @@
+"""P7: conversation list, thread and search, from a small history to a large one, asked in turns."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from benchmarks.bench import Bench
+from benchmarks.figures import magnitude, median, median_ratio
+from benchmarks.histories import COMMON_WORD, IN_EACH, RARE_WORD, History, write_history
+from benchmarks.report import Finding
+from services.conversations import get_thread, list_conversations, search_conversations
+
+_FIRST = 10_000
+_STEP = 10
+_CALLS = 30
+_FLAT, _SEARCH_MS = 1.3, 100.0
+
+
+def measure(bench: Bench) -> list[Finding]:
+    """Ask all sizes in turns."""
+    sizes = _sizes(bench.plan.messages)
+    histories: list[History] = []
+    try:
+        for size in sizes:
+            histories.append(write_history(bench.stage, size, before=histories[-1] if histories else None))
+            bench.say(f"history: {size:,} messages are there")
+        times = {name: _rounds(bench, histories, ask) for name, ask in _QUESTIONS.items()}
+    finally:
+        for history in histories:
+            history.kernel.close()
+    return [
+        *(_flat(name, sizes, times[name], bench.plan.rounds) for name in ("list", "far down the list", "thread")),
+        *(_quick(name, sizes, times[name], bench.plan.rounds) for name in times if name.startswith("search")),
+    ]
+
+
+def _sizes(largest: int) -> list[int]:
+    sizes = [min(_FIRST, largest)]
+    while sizes[-1] < largest:
+        sizes.append(min(sizes[-1] * _STEP, largest))
+    return sizes
+
+
+# What is asked
+
+
+def _list(history: History) -> None:
+    page = list_conversations(history.kernel, actor=history.large, agent_id=history.agent_id, state="all")
+    assert len(page.items) == 50
+
+
+def _thread(history: History) -> None:
+    page = list_conversations(history.kernel, actor=history.large, agent_id=history.agent_id, state="all", limit=1)
+    thread = get_thread(history.kernel, actor=history.large, conversation_id=page.items[0].id)
+    assert len(thread.messages) == IN_EACH
+
+
+def _deep(history: History) -> None:
+    page = list_conversations(
+        history.kernel, actor=history.large, agent_id=history.agent_id, state="all", cursor=history.deep
+    )
+    assert len(page.items) == 50
+
+
+def _search(words: str, *, in_small: bool = False) -> Callable[[History], None]:
+    def ask(history: History) -> None:
+        actor = history.small if in_small else history.large
+        page = search_conversations(history.kernel, actor=actor, words=words, state="all", limit=20)
+        assert page.items
+
+    return ask
+
+
+_QUESTIONS: Mapping[str, Callable[[History], None]] = {
+    "list": _list,
+    "far down the list": _deep,
+    "thread": _thread,
+    "search, common word": _search(COMMON_WORD),
+    "search, rare word": _search(RARE_WORD),
+    "search, common word, small company": _search(COMMON_WORD, in_small=True),
+    "search, rare word, small company": _search(RARE_WORD, in_small=True),
+}
+
+
+# How quick it is
+
+
+def _rounds(bench: Bench, histories: Sequence[History], ask: Callable[[History], None]) -> list[list[float]]:
+    """Return for each history the median milliseconds of each round; histories take turns."""
+    found: list[list[float]] = [[] for _ in histories]
+    for history in histories:
+        _milliseconds(history, ask)  # plans and pages are there from now on
+    for _ in range(bench.plan.rounds):
+        for times, history in zip(found, histories, strict=True):
+            times.append(_milliseconds(history, ask))
+    return found
+
+
+def _milliseconds(history: History, ask: Callable[[History], None]) -> float:
+    taken: list[float] = []
+    for _ in range(_CALLS):
+        began = time.perf_counter()
+        ask(history)
+        taken.append((time.perf_counter() - began) * 1000)
+    return median(taken)
+
+
+def _flat(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]], rounds: int) -> Finding:
+    ratio = median_ratio(times[-1], times[0])
+    return Finding(
+        goal_id="P7",
+        measure=f"Conversations: {name}, {sizes[-1]:,} messages against {sizes[0]:,}",
+        goal=f"≤ {_FLAT:.1f}",
+        result=f"{ratio:.2f}",
+        met=ratio <= _FLAT,
+        absolute=_each(times),
+        rounds=rounds,
+    )
+
+
+def _quick(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]], rounds: int) -> Finding:
+    slowest = median(times[-1])
+    return Finding(
+        goal_id="P7",
+        measure=f"Conversations: {name}, newest 20 of {sizes[-1]:,} messages",
+        goal=f"≤ {_SEARCH_MS:.0f} ms",
+        result=f"{slowest:.1f} ms",
+        met=slowest <= _SEARCH_MS,
+        absolute=_each(times),
+        rounds=rounds,
+    )
+
+
+def _each(times: Sequence[Sequence[float]]) -> str:
+    return " → ".join(magnitude(median(each), " ms") for each in times)
