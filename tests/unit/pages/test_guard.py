@@ -31,7 +31,7 @@ def test_handlers_that_change_something_need_more_than_viewing() -> None:
     assert may_view == {
         "load", "on_live", "search", "choose_agent", "close", "close_form", "keep", "dismiss_banner", "show_more",
         "open_history", "show_only", "open_channels", "open_sender", "choose_end", "open_meeting",
-        "refresh",
+        "refresh", "download",
     }  # fmt: skip
 
 
