@@ -7,6 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from services import connections, limits
+from services.kernel.db import is_outage
 from services.kernel.errors import NeedsReauth, NotFound, RetryLater
 from services.kernel.kernel import Kernel
 from services.kernel.log import get_logger
@@ -49,9 +50,9 @@ class StoredOutbox:
         """Write down what came of claims, all at once; if that fails, one after the other."""
         try:
             return self._settle(results)
-        except Exception:
-            if len(results) < 2:
-                raise
+        except Exception as error:
+            if len(results) < 2 or is_outage(error):
+                raise  # after an outage the leases run out, and what may have left is looked up
             logger.exception("sending.batch.not_settled", count=len(results))
         return frozenset[UUID]().union(*(self._settle([result]) for result in results))
 
