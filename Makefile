@@ -13,7 +13,7 @@ BEGAN := $(shell date +%s)
 export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test faults fuzz bench fmt lock clean help
+.PHONY: run test faults simulate fuzz bench fmt lock clean help
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -22,6 +22,7 @@ help:
 	@echo "make test   check everything"
 	@echo "make fuzz   send each provider's door 100,000 broken requests"
 	@echo "make faults break everything that can break, and see that nothing is lost (up to 40 minutes)"
+	@echo "make simulate  play 2,000 runs of sending with everything going wrong, each from a seed"
 	@echo "make bench  measure against the goals, some 15 minutes; BENCH_ARGS=\"--only P1,P2\" for less"
 	@echo "make fmt    format the code and mend what can be mended"
 	@echo "make lock   resolve the dependencies anew into the lock files"
@@ -43,6 +44,9 @@ fuzz: $(VENV)/installed-dev
 
 faults: $(VENV)/installed-dev
 	@FAULTS=all $(BIN)/pytest tests/faults $(PYTEST_ARGS)
+
+simulate: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.simulation --seeds "$${PATCHBAY_SEEDS-2000}"
 
 bench: $(VENV)/installed-bench
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
