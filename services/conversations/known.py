@@ -63,9 +63,10 @@ def learn(work: UnitOfWork, incoming: Sequence[Incoming], *, delivery_ids: Colle
     handles = {handle_of(*item) for item in incoming}
     keys = {key_of(*item) for item in incoming}
     _look(work, known, handles, keys)
-    if known.contacts.keys() < handles or known.conversations.keys() < keys:
+    new_handles, new_keys = handles - known.contacts.keys(), keys - known.conversations.keys()
+    if new_handles or new_keys:
         repository.lock_name(work, "contacts")
-        _look(work, known, handles - known.contacts.keys(), keys - known.conversations.keys())
+        _look(work, known, new_handles, new_keys)
     external = {(connection.id, event.external_id) for connection, event in incoming}
     for message in repository.list_inbound(work, external, delivery_ids):
         known.messages[message.connection_id, message.external_id] = message

@@ -13,15 +13,14 @@ from services.kernel.db import UnitOfWork, among
 from services.kernel.leases import in_seconds, is_due, is_free
 from services.webhooks.batches import Outcome
 
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 BEGUN = (DeliveryState.PROCESSING, DeliveryState.FAILED)
 OPEN = (DeliveryState.RECEIVED, *BEGUN)
 
 
 def lock_claims(work: UnitOfWork) -> None:
     """Let one transaction at a time claim deliveries of the tenant, until it ends."""
-    work.session.connection().execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{work.tenant_id}:deliveries"}
-    )
+    work.session.connection().execute(_LOCK, {"name": f"{work.tenant_id}:deliveries"})
 
 
 def has_due(work: UnitOfWork) -> bool:
