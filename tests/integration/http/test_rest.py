@@ -92,6 +92,8 @@ def test_connection_names_its_addresses_and_takes_messages(api: TestClient, line
     assert (conversation["channel_label"], conversation["message_count"]) == ("SMS", 4)
     here = f"/conversations/{conversation['id']}"
     assert api.get(here).json() == conversation
+    assert api.get("/conversations", params={"q": '"every friday" payout'}).json()["items"] == [conversation]
+    assert api.get("/conversations", params={"q": "payout -friday refund"}).json()["items"] == []
 
     first = api.get(f"{here}/messages", params={"limit": 3}).json()
     rest = api.get(f"{here}/messages", params={"limit": 3, "cursor": first["next_cursor"]}).json()

@@ -135,6 +135,8 @@ WRONG_PARAMETERS = (
     ("/conversations?cursor=x", "cursor"),
     ("/conversations?state=x", "state"),
     ("/conversations?agent_id=x", "agent_id"),
+    ("/conversations?q=w&cursor=x", "cursor"),
+    (f"/conversations?q={'w' * 201}", "q"),
     ("/deliveries?cursor=x", "cursor"),
     ("/deliveries?state=x", "state"),
     ("/connections?provider=%00", "provider"),
