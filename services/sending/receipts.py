@@ -1,9 +1,9 @@
-"""Delivery receipts move a message's state forward, never back."""
+"""Delivery receipts move a message's state forward, never back, in whatever order they come."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import Connection, Message, MessageState
+from models import Connection, MessageState
 from services import email
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import RetryLater
@@ -12,7 +12,7 @@ from services.sending import repository
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class Outcome:
     """What a receipt makes of a message. A receipt counts only if it ranks above what is known already."""
 
     state: MessageState
@@ -29,13 +29,13 @@ _RANKS = {
     MessageState.DELIVERED: 2,
 }
 _OUTCOMES = {
-    "sent": _Outcome(MessageState.SENT, 1, "The message was sent"),
-    "delivered": _Outcome(MessageState.DELIVERED, 2, "The message was delivered"),
-    "failed": _Outcome(MessageState.FAILED, 2, "The message failed"),
-    "bounced": _Outcome(MessageState.FAILED, 3, "The message came back"),
-    "complained": _Outcome(MessageState.DELIVERED, 4, "The contact marked the message as unwanted"),
+    "sent": Outcome(MessageState.SENT, 1, "The message was sent"),
+    "delivered": Outcome(MessageState.DELIVERED, 2, "The message was delivered"),
+    "failed": Outcome(MessageState.FAILED, 2, "The message failed"),
+    "bounced": Outcome(MessageState.FAILED, 3, "The message came back"),
+    "complained": Outcome(MessageState.DELIVERED, 4, "The contact marked the message as unwanted"),
 }
-_LATE = ("bounced", "complained")
+LATE = ("bounced", "complained")
 """Statuses that may follow a delivery; they stand in the error code, which ranks what is known."""
 ATTEMPTS_TO_FIND = 3
 
@@ -55,11 +55,11 @@ def apply_receipt(
         return "A receipt for a message that Patchbay did not send"
     if event.internet_message_id:
         email.note_sent_as(work, message_id=message.id, internet_message_id=event.internet_message_id)
-    outcome = _OUTCOMES[event.status]
-    if outcome.rank <= _rank(message):
+    outcome = outcome_of(event.status, state=message.state, code=message.error_code)
+    if outcome is None:
         return f"The message is {message.state.value} already"
     message.state = outcome.state
-    message.error_code = event.status if event.status in _LATE else event.error_code
+    message.error_code = event.status if event.status in LATE else event.error_code
     message.error_text = event.error_text
     if event.status == "delivered":
         message.delivered_at = now
@@ -67,5 +67,13 @@ def apply_receipt(
     return outcome.words
 
 
-def _rank(message: Message) -> int:
-    return _OUTCOMES[message.error_code].rank if message.error_code in _LATE else _RANKS[message.state]
+def outcome_of(status: str, *, state: MessageState, code: str) -> Outcome | None:
+    """Return what a receipt makes of a message; None if as much is known already.
+
+    Args:
+        status: what the provider reports.
+        state: how the message stands.
+        code: its error code.
+    """
+    outcome, known = _OUTCOMES[status], _OUTCOMES[code].rank if code in LATE else _RANKS[state]
+    return outcome if outcome.rank > known else None
