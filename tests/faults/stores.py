@@ -106,7 +106,8 @@ def lock_deliveries(rig: Rig) -> None:
 def fill_disk(rig: Rig) -> None:
     """F10: no room for PostgreSQL, and Redis may not write; refused while it lasts, and all is well afterwards."""
     junk = rig.product.data_dir / "junk"
-    with rig.load(letters=False):
+    # Many events: what PostgreSQL has laid out already is full only after a while.
+    with rig.load(rate=40, most=4_000, letters=False, asks=rig.contacts.ask):
         rig.await_answered()
         _fill_up(junk)
         eventually(lambda: 503 in rig.statuses(), what="a 503 to a provider", seconds=120)
