@@ -57,7 +57,7 @@ class Turn(WorkRow, table=True):
     input_tokens: int = 0
     output_tokens: int = 0
     handed_over: bool = False
-    """Whether what came of it put the conversation into a person's hands: the answer, an action, a limit, or nothing."""
+    """Whether it put the conversation into a person's hands: by the answer, an action, a limit, or having none."""
     trace_id: UUID
     created_at: datetime = Field(sa_column=time_column("created_at"))
     started_at: datetime | None = Field(default=None, sa_column=time_column("started_at", nullable=True))

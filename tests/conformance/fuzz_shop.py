@@ -58,6 +58,7 @@ class FuzzShop:
 
     def process(self) -> Counter[tuple[DeliveryState, str]]:
         """Process what is stored as workers would, and show it; return what became of it, and of what it failed."""
+        rows: Sequence[WebhookDelivery] = ()
         for _ in range(MOST_ROUNDS):
             drain_deliveries(self.kernel, Wake("process_delivery", self.tenant_id, self.tenant_id))
             rows = self._rows()
