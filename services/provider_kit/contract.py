@@ -704,9 +704,7 @@ class MissedPage:
 class ReconcileModule(Protocol):
     """``reconcile.py``: for a provider that never sends again what did not arrive, lists what it had for us."""
 
-    def list_missed(
-        self, client: Any, *, since: datetime, addresses: Collection[str], cursor: str = ""
-    ) -> MissedPage:
+    def list_missed(self, client: Any, *, since: datetime, addresses: Collection[str], cursor: str = "") -> MissedPage:
         """Return a page of what came since a time, the latest first, whether or not it was delivered.
 
         Args:
