@@ -11,12 +11,14 @@ from services.analytics.periods import DEFAULT_SPAN, SPANS, Period, period_of
 from services.analytics.repository import Count, Counts, Wanted
 from services.analytics.views import AnalyticsView, BucketView, NumbersView, PartView
 from services.calendar.days import zone_of
-from services.conversations.reading import CHANNELS
+from services.conversations.reading import CHANNEL_LABELS, CHANNELS
 from services.kernel.errors import InvalidInput, NotFound
 from services.kernel.kernel import Kernel
 from services.tenants import Actor, Permission, read_time_zone, require
 
-CHANNEL_NAMES: Mapping[str, str] = MappingProxyType({"slack": "Slack", "email": "E-mail", "sms": "SMS", "chat": "Chat"})
+CHANNEL_NAMES: Mapping[str, str] = MappingProxyType(
+    {name: CHANNEL_LABELS[kinds[-1]] for name, kinds in CHANNELS.items() if kinds}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ CHANNELS = {
     "chat": (ChannelKind.CHAT,),
 }
 """Filter → the kinds of channel it shows; none for all of them."""
-_CHANNEL_LABELS = {"slack_dm": "Slack DM", "slack_channel": "Slack", "sms": "SMS", "email": "E-mail", "chat": "Chat"}
+CHANNEL_LABELS = {"slack_dm": "Slack DM", "slack_channel": "Slack", "sms": "SMS", "email": "E-mail", "chat": "Chat"}
 
 
 def list_conversations(
@@ -210,7 +210,7 @@ def channel_label(conversation: Conversation) -> str:
 
 def channel_name(kind: str, name: str) -> str:
     """Return a channel in words: "Slack #general", "SMS"."""
-    label = _CHANNEL_LABELS.get(kind, kind)
+    label = CHANNEL_LABELS.get(kind, kind)
     if kind != ChannelKind.SLACK_CHANNEL:  # a phone channel's name is our own number
         return label
     return f"{label} #{name}" if name else f"{label} channel"

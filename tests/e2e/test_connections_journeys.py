@@ -223,7 +223,7 @@ def test_connection_is_renamed_and_moved_to_another_agent(desk: Desk) -> None:
     opener.click()
     dialog.get_by_label("What you call it").fill("Creators' corner")
     dialog.get_by_label("Belongs to").select_option(label="Coco")
-    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Save", exact=True).click()
     expect(desk.page.get_by_text("Slack belongs to Coco now.")).to_be_visible()
     expect(card.get_by_text("Not connected", exact=True)).to_be_visible()
     desk.page.goto(f"{desk.product.address}/admin/integrations/")
@@ -233,7 +233,7 @@ def test_connection_is_renamed_and_moved_to_another_agent(desk: Desk) -> None:
     row.get_by_role("button", name="Rename or move").click()
     dialog.get_by_label("What you call it").fill("")
     dialog.get_by_label("Belongs to").select_option(label="The whole company")
-    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Save", exact=True).click()
     expect(desk.page.get_by_role("listitem", name=f"Slack: {FIRST}")).to_contain_text("Whole company")
     assert desk.connection_id() == before
 
@@ -261,7 +261,7 @@ def test_owner_renames_the_company_then_deletes_it_and_is_signed_out(desk: Desk)
     page = desk.page
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Settings").click()
     page.get_by_label("Company", exact=True).fill("Northwind & Sons")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("navigation", name="Main").get_by_text("Northwind & Sons")).to_be_visible()
     page.get_by_role("button", name="Delete the company…").click()
     dialog = page.get_by_role("dialog", name="Delete the company?")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from app.edge import Edge
 from app.http.api import create_http_app
-from app.http.webhooks import PREFIX, create_webhook_app
+from app.http.webhooks import PREFIX, WebhookApp, create_webhook_app
 from services.agents import AgentForm, AgentView, PlaybookDraft, create_agent, save_playbook
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import ProviderApp, Settings
 from services.tenants import Actor, authenticate_api_key, bootstrap
 from tests.peers.emulate import Emulate, running_emulate
-from tests.support.line import OnDemandQueue, served, work_off
+from tests.support.line import OnDemandQueue, await_wakes, served, work_off
 
 CALLBACK = "/api/admin/ai-agents/integrations/slack/oauth/callback"
 QUESTION = "What are your opening hours?"
@@ -42,6 +42,7 @@ class Scene:
 
     kernel: Kernel
     queue: OnDemandQueue
+    door: WebhookApp
     address: str
     peer: Emulate
     keys: Keys
@@ -51,6 +52,7 @@ class Scene:
 
     def work(self) -> None:
         """Do all work that was woken."""
+        await_wakes(self.door)
         work_off(self.kernel, self.queue)
 
 
@@ -80,7 +82,7 @@ def open_scene(settings: Settings, folder: Path, *, client_secret: str = "") -> 
         edge = Edge(pointed, webhooks=webhooks, webhook_prefix=PREFIX, pages=create_http_app(kernel))
         try:
             with served(edge, listener):
-                yield _furnished(kernel, queue, address, peer, keys)
+                yield _furnished(kernel, queue, webhooks, address, peer, keys)
         finally:
             built.close()
 
@@ -132,7 +134,9 @@ def _pointed(settings: Settings, peer: Emulate, keys: Keys, address: str, client
     )
 
 
-def _furnished(kernel: Kernel, queue: OnDemandQueue, address: str, peer: Emulate, keys: Keys) -> Scene:
+def _furnished(
+    kernel: Kernel, queue: OnDemandQueue, door: WebhookApp, address: str, peer: Emulate, keys: Keys
+) -> Scene:
     """Create the tenant and its agent."""
     result = bootstrap(kernel, email="owner@northwind.example", tenant="Northwind")
     actor = authenticate_api_key(kernel, result.api_key.reveal())
@@ -141,6 +145,7 @@ def _furnished(kernel: Kernel, queue: OnDemandQueue, address: str, peer: Emulate
     return Scene(
         kernel=kernel,
         queue=queue,
+        door=door,
         address=address,
         peer=peer,
         keys=keys,

@@ -77,6 +77,11 @@ def work_off(kernel: Kernel, queue: OnDemandQueue) -> int:
     return done
 
 
+def await_wakes(door: WebhookApp) -> None:
+    """Wait until the door has woken workers for all that it took: it does so after it has answered."""
+    eventually(lambda: not door.is_waking, what="workers are woken")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
     """A tenant with an agent, connected to Slack and to a phone number."""
@@ -108,7 +113,7 @@ class Line:
     def await_wakes(self) -> None:
         """Wait until the door has woken workers for all that it took: it does so after it has answered."""
         if self.door:
-            eventually(lambda: not (self.door and self.door.is_waking), what="workers are woken")
+            await_wakes(self.door)
 
     def lose_wakes(self) -> None:
         """Forget what was woken, as Redis does when it is wiped."""

@@ -11,6 +11,7 @@ from services.actions import approve, get_run, reject
 from services.actions import running as running_service
 from services.connections import disconnect, pause, resume
 from services.conversations import take_over
+from services.kernel.db import Wake
 from services.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from services.kernel.http import OutboundClient, OutboundResponse
 from services.kernel.ids import new_id
@@ -197,7 +198,7 @@ def test_refused_token_parks_what_was_approved(desk: Desk) -> None:
     run = waiting_run(desk)
     approve(desk.line.kernel, actor=desk.shop.actor, run_id=run.id)
     desk.line.sandbox.slack_control("revoke", app=desk.line.sandbox.identities.own_app.app_id)
-    desk.line.work()
+    desk.line.run_job(Wake("run_action", desk.shop.actor.tenant_id, run.id))  # before Slack's own word of it is heard
 
     assert desk.runs()[0].state == "queued" and desk.posts() == []
 

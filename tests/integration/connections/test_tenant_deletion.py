@@ -48,6 +48,7 @@ KEPT_WITH_THE_ROW = {
         ("health_finding", "health_notice", "notice_target"), "is about the connection, not about contacts"
     ),
     "limit_alarm": "is about the connection's pace, not about contacts",
+    "reconciliation": "says how far was asked, not what was said",
     "opt_out": "who asked for silence is still asking",
 }
 """What is no history: stays when a connection is disconnected and its history deleted."""

@@ -134,6 +134,6 @@ def test_missing_field_of_a_connection_is_named(api: TestClient) -> None:
 def test_catalogue_says_how_to_connect(api: TestClient) -> None:
     cards = {card["slug"]: card for card in api.get("/providers").json()["items"]}
     assert cards["twilio"]["tier"] == "silver"
-    assert cards["twilio"]["capabilities"] == ["actions", "channels", "messaging", "webhooks"]
+    assert cards["twilio"]["capabilities"] == ["actions", "channels", "messaging", "reconcile", "webhooks"]
     assert {"slack", "twilio"} <= set(cards)
     assert [field["name"] for field in cards["twilio"]["schemes"][0]["fields"]] == ["account_sid", "auth_token"]

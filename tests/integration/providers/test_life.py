@@ -65,6 +65,7 @@ class Life:
         written = self.player.write(self.line.sandbox, self.view(), QUESTION)
         webhooks = self.line.sandbox.wait_for_webhooks(*written.event_ids)
         assert [webhook.statuses for webhook in webhooks] == [(200,)] * len(written.event_ids) != []
+        self.line.await_wakes()
 
     def connect(self, account: Account) -> None:
         """Connect an account, as a person does."""

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from app.http.webhooks import create_webhook_app
+from app.http.webhooks import WebhookApp, create_webhook_app
 from services.agents import AgentForm, create_agent, save_playbook
 from services.connections import ConnectionView, connect_with_keys, get_connection
 from services.conversations import get_thread, list_conversations
@@ -19,7 +19,7 @@ from services.tenants import Actor, authenticate_api_key, bootstrap
 from services.traces import get_trace
 from tests.providers.harness import Reply, WireServer, load_payload, signed, wire_server
 from tests.providers.telegram.wire import CONTACT, WIRE, refusal
-from tests.support.line import PLAYBOOK, OnDemandQueue, served, webhook_url, work_off
+from tests.support.line import PLAYBOOK, OnDemandQueue, await_wakes, served, webhook_url, work_off
 
 assert WIRE.messaging is not None
 ACCEPTED = WIRE.messaging.accepted
@@ -34,6 +34,7 @@ class Shop:
 
     kernel: Kernel
     queue: OnDemandQueue
+    door: WebhookApp
     actor: Actor
     telegram: ConnectionView
     wire: WireServer
@@ -47,6 +48,7 @@ class Shop:
                 status = answer.status
         except HTTPError as error:
             status = error.code
+        await_wakes(self.door)
         work_off(self.kernel, self.queue)
         return status
 
@@ -80,7 +82,8 @@ def shop(settings: Settings, wire: WireServer) -> Generator[Shop]:
     queue = OnDemandQueue()
     kernel = replace(built, queue=queue)
     try:
-        with served(create_webhook_app(kernel), listener):
+        door = create_webhook_app(kernel)
+        with served(door, listener):
             actor = authenticate_api_key(
                 kernel, bootstrap(kernel, email="owner@northwind.example", tenant="Northwind").api_key.reveal()
             )
@@ -90,7 +93,7 @@ def shop(settings: Settings, wire: WireServer) -> Generator[Shop]:
                 kernel, actor=actor, provider="telegram", scheme_id="keys", agent_id=agent.id, values=WIRE.secrets
             )
             work_off(kernel, queue)
-            yield Shop(kernel, queue, actor, telegram, wire)
+            yield Shop(kernel, queue, door, actor, telegram, wire)
     finally:
         built.close()
 
