@@ -52,7 +52,7 @@ class Tenant:
 
 def open_tenants(kernel: Kernel, sandbox: SandboxClient, companies: Sequence[Company]) -> tuple[Tenant, ...]:
     """Create a tenant for each company: connected to Slack and Twilio, the first two by mail too, one to a calendar."""
-    line = Line(kernel, OnDemandQueue(), sandbox, kernel.settings.public_url)
+    line = Line(kernel, OnDemandQueue(), sandbox, kernel.settings.public_url, None)
     return tuple(_open_tenant(line, company) for company in companies)
 
 

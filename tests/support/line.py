@@ -101,7 +101,8 @@ class Line:
     queue: OnDemandQueue
     sandbox: SandboxClient
     address: str
-    door: WebhookApp | None = None
+    door: WebhookApp | None
+    """None where the door is in another process, which wakes other workers."""
 
     def work(self, *, with_sweep: bool = False) -> int:
         """Do all work that was woken (and what the sweeper finds); return how many jobs ran."""

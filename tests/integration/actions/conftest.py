@@ -119,5 +119,5 @@ def desk(settings: Settings, clock: FakeClock, tmp_path: Path) -> Generator[Desk
             }
         )
         kernel = replace(line.kernel, settings=asked, clock=clock)
-        running = Line(kernel, line.queue, line.sandbox, line.address)
+        running = Line(kernel, line.queue, line.sandbox, line.address, line.door)
         yield Desk(line=running, shop=running.open_shop("Northwind"), clock=clock)
