@@ -26,7 +26,7 @@ DESK_WIDTH, PHONE_WIDTH = 1440, 360
 OWNER = "Ana"
 HOURS = "Our opening hours are nine to five, Monday through Friday."
 ASKED = "Which opening hours hold on Monday and Friday?"
-CREATOR_OPS, GENERAL = "C0CREATOR01", "C0GENERAL01"
+TEAM, CREATOR_OPS, GENERAL = "T0NORTHWIND", "C0CREATOR01", "C0GENERAL01"
 PHONE, LETTER_WRITER = "+14155550143", "jonas@harbor.example"
 
 
@@ -220,8 +220,8 @@ def watch_channels_obey(journey: Journey) -> None:
     page, sandbox = journey.page, journey.product.sandbox
     page.goto(journey.address("conversations"))
     expect(page.get_by_text("the conversation appears without reloading")).to_be_visible()
-    sandbox.slack_message(ASKED, user="lin", channel=GENERAL, mention=True)
-    sandbox.slack_message(ASKED, user="mia", channel=CREATOR_OPS)
+    sandbox.slack_message(ASKED, user="lin", channel=GENERAL, mention=True, team=TEAM)
+    sandbox.slack_message(ASKED, user="mia", channel=CREATOR_OPS, team=TEAM)
     expect(journey.row("Mia Ortega")).to_contain_text("Slack")
     wait_for_words(journey, HOURS, channel=CREATOR_OPS)
     eventually(

@@ -15,6 +15,7 @@ ONE_RIG = ("tests/faults/",)
 
 BEGIN_WITH = (
     "tests/e2e/test_journey.py",  # the set-up link is good until there is a company, and the others create some
+    "tests/e2e/test_four_channels_journey.py",  # before other companies stand in the same Slack workspace
     *ONE_PRODUCT,
     *ONE_RIG,
 )
