@@ -46,11 +46,6 @@ def agent_playbook(agent_id: UUID | str) -> str:
     return f"{TEAM}/{agent_id}/playbook"
 
 
-def agent_actions(agent_id: UUID | str) -> str:
-    """Return the address of what an agent may do, and did."""
-    return f"{TEAM}/{agent_id}/actions"
-
-
 def agent_integrations(agent_id: UUID | str, *, service: str = "") -> str:
     """Return the address of an agent's integrations, with the service whose card is looked for."""
     return f"{TEAM}/{agent_id}/integrations" + (f"?{urlencode({'service': service})}" if service else "")

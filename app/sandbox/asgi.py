@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -86,11 +86,17 @@ def build_sandbox(data_dir: Path, *, public_url: str, clock: Clock) -> ASGIApp:
         *provider_routes(world),
         Mount("/static", StaticFiles(directory=static_folder())),
     )
-    return _Door(Starlette(routes=routes, lifespan=lifespan), store)
+    application = Starlette(routes=routes, lifespan=lifespan, exception_handlers={ClientDisconnect: _answer_gone})
+    return _Door(application, store)
 
 
 async def _healthz(request: Request) -> Response:
     return JSONResponse({"ok": True})
+
+
+async def _answer_gone(request: Request, error: Exception) -> Response:
+    """Answer a caller that went before its request had come whole, as a worker does that is killed."""
+    return Response(status_code=400)
 
 
 class _Door:

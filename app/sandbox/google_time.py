@@ -1,13 +1,13 @@
 """When an event is: Google's ``date`` and ``dateTime`` fields, read, checked and worded."""
 
-import functools
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 
 from app.sandbox.google_call import GoogleError
 from app.sandbox.record import JsonObject
+from services.kernel.clock import zone_names
 
 Point = date | datetime
 """A day, or a moment in a time zone."""
@@ -27,7 +27,7 @@ def read_point(value: JsonValue, *, default_zone: str, name: str) -> JsonObject:
     day, moment, zone = (given.get(key) for key in ("date", "dateTime", "timeZone"))
     if (day is None) == (moment is None):
         raise GoogleError("required", f"Missing {name} time.", status=400)
-    if zone is not None and zone not in _zone_names():
+    if zone is not None and zone not in zone_names():
         raise GoogleError("invalid", f"Invalid time zone definition for {name} time.")
     try:
         if isinstance(day, str):
@@ -39,12 +39,6 @@ def read_point(value: JsonValue, *, default_zone: str, name: str) -> JsonObject:
         raise GoogleError("required", f"Missing time zone definition for {name} time.", status=400)
     named = ZoneInfo(str(zone or default_zone))
     return write_point(read.astimezone(named) if read.tzinfo else read.replace(tzinfo=named))
-
-
-@functools.cache
-def _zone_names() -> frozenset[str]:
-    """Return the names of all time zones; finding them reads the whole time zone database."""
-    return frozenset(available_timezones())
 
 
 def write_point(point: Point) -> JsonObject:

@@ -1,7 +1,9 @@
 """The one source of time."""
 
+import functools
 from datetime import UTC, datetime
 from typing import Protocol
+from zoneinfo import available_timezones
 
 
 class Clock(Protocol):
@@ -18,3 +20,9 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the current time, aware and in UTC."""
         return datetime.now(UTC)
+
+
+@functools.cache
+def zone_names() -> frozenset[str]:
+    """Return the IANA names of all time zones; read once per process, as that walks the whole database of zones."""
+    return frozenset(available_timezones())

@@ -98,11 +98,6 @@ def limit_words(most: int, span: LimitSpan, group: LimitGroup, *, agent: str) ->
     return f"{most:,} {_ARTICLES[span]} for {agent or 'all agents together'} {_PLACES[group]}"
 
 
-def place_words(group: LimitGroup) -> str:
-    """Return where something is sent: "on SMS"."""
-    return _PLACES[group]
-
-
 def clock_words(at: datetime, *, now: datetime, exact: bool = False) -> str:
     """Return a time that is near: "15:40 UTC", with its day if that is another one."""
     said = f"{at:%H:%M:%S} UTC" if exact else f"{at:%H:%M} UTC"

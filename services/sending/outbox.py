@@ -115,8 +115,3 @@ def send_some(
         outbox.settle(results)
     reach("settled")
     return batch.handled
-
-
-def run_in_turn(claims: Sequence[Claim], transport: Transport) -> Sequence[Result]:
-    """Make the calls one after the other."""
-    return [Result(claim=claim, outcome=transport(claim)) for claim in claims]

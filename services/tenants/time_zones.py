@@ -1,8 +1,7 @@
 """The zone in which a tenant's days begin and end."""
 
-from zoneinfo import available_timezones
-
 from services.audit import record
+from services.kernel.clock import zone_names
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import InvalidInput, NotFound
 from services.kernel.kernel import Kernel
@@ -24,7 +23,7 @@ def read_time_zone(work: UnitOfWork) -> str:
 
 def list_time_zones() -> tuple[str, ...]:
     """Return the IANA names that can be set, by region."""
-    return tuple(sorted(name for name in available_timezones() if "/" in name or name == "UTC"))
+    return tuple(sorted(name for name in zone_names() if "/" in name or name == "UTC"))
 
 
 def set_time_zone(kernel: Kernel, *, actor: Actor, time_zone: str) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from services.kernel.clock import zone_names
 from services.kernel.errors import Refused
 from services.provider_kit.contract import Action, ActionContext, ActionResult, ActionRisk, ExternalEvent
 from services.providers.google_calendar.client import GoogleClient
@@ -47,7 +47,7 @@ class CreateEvent(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.time_zone and self.time_zone not in available_timezones():
+        if self.time_zone and self.time_zone not in zone_names():
             raise ValueError("time_zone must be an IANA name such as Europe/Berlin")
         if (self.starts_at.tzinfo is None) != (self.ends_at.tzinfo is None):
             raise ValueError("starts_at and ends_at must both have an offset, or neither")

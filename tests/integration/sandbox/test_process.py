@@ -1,17 +1,21 @@
 """The sandbox as a process: its door, its file, its model, its environment."""
 
+import asyncio
 import json
 import stat
+from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from openai import AuthenticationError, OpenAI, RateLimitError
 from slack_sdk import WebClient
 
-from app.sandbox.asgi import create
+from app.sandbox.asgi import build_sandbox, create
 from app.sandbox.identities import load_identities, sandbox_environment, state_path
+from services.kernel.clock import SystemClock
 from services.kernel.errors import ConfigurationError
 from services.kernel.settings import Settings
 from tests.integration.sandbox.conftest import Product, content, twilio_client
@@ -45,6 +49,36 @@ def test_the_environment_points_the_product_at_the_sandbox(tmp_path: Path, monke
     assert settings.provider_url("slack", "api", default="") == "http://127.0.0.1:8001/slack/api/"
     assert settings.provider_url("twilio", "api", default="") == "http://127.0.0.1:8001/twilio"
     assert settings.provider_url("resend", "api", default="") == "http://127.0.0.1:8001/resend"
+
+
+@pytest.mark.parametrize(
+    "path", ["/twilio/2010-04-01/Accounts/AC1/Messages.json", "/slack/api/chat.postMessage", "/resend/emails"]
+)
+def test_a_caller_that_goes_in_the_middle_of_its_request_is_no_error(tmp_path: Path, path: str) -> None:
+    """As a worker does that is killed: nothing escapes to the server, which would log it as a fault of the sandbox."""
+    sandbox = build_sandbox(tmp_path, public_url="http://127.0.0.1:8000", clock=SystemClock())
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def call() -> None:
+        await sandbox(scope, receive, send)
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), (b"user-agent", b"sdk")],
+    }
+    asyncio.run(call())
+    assert sent[0]["status"] == 400
 
 
 def test_it_does_not_start_unless_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from models import MessageState
 from services.provider_kit.contract import MessagingModule, OutboundMessage, SentMessage
 from services.sending.machine import Accepted, Act, NotBegun, Outcome, Standing
-from services.sending.outbox import Batch, Claim, Result, run_in_turn, send_some
+from services.sending.outbox import Batch, Claim, Result, Transport, send_some
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CLAIM = Claim(
@@ -42,6 +42,10 @@ class OneMessage:
 
     def now(self) -> datetime:
         return NOW
+
+
+def run_in_turn(claims: Sequence[Claim], transport: Transport) -> Sequence[Result]:
+    return [Result(claim=claim, outcome=transport(claim)) for claim in claims]
 
 
 @pytest.mark.parametrize(("seconds", "is_called"), [(14.0, True), (16.0, False)])
