@@ -5,19 +5,19 @@ Ends with exit code 1 if a goal was missed or a measure could not be taken.
 
 import argparse
 import os
-import platform
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 
+from benchmarks import machine
 from benchmarks.bench import Bench, Measure, Plan
-from benchmarks.measures import ack, burst, crowd, history, limits, processing, rotation, whole_way
-from benchmarks.report import Finding, all_met, markdown, table
+from benchmarks.measures import ack, burst, crowd, fairness, history, limits, processing, rotation, whole_way
+from benchmarks.report import Finding, Run, all_met, durations, markdown, table
 from benchmarks.stage import set_up
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -26,41 +26,64 @@ MEASURES: Mapping[tuple[str, ...], Measure] = {
     ("P4", "P10"): crowd.measure,
     ("P5",): processing.measure,
     ("P6",): whole_way.measure,
-    ("P7",): history.measure,
     ("P8",): limits.measure,
     ("P9",): rotation.measure,
     ("P11",): burst.measure,
+    ("FAIR",): fairness.measure,
+    ("P7",): history.measure,
 }
-"""Goals → what measures them, in the order in which they are taken."""
+"""Goals → what measures them, in the order in which they are taken; what leaves much on the disk comes last."""
 _EVERYTHING = frozenset(goal for goals in MEASURES for goal in goals)
-_PACKAGES = ("uvicorn", "uvloop", "httptools", "starlette", "slack-bolt", "reflex", "rq", "redis", "psycopg")
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of the measures."""
+
+    findings: list[Finding] = field(default_factory=list[Finding])
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    failures: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure what was asked for and return the exit code."""
     only, plan = read_arguments(argv)
     signal.signal(signal.SIGTERM, _end)
-    began = time.monotonic()
-    found: list[Finding] = []
-    failures: dict[str, str] = {}
+    load = machine.load_average()
+    warning = machine.busy_warning(load, processors=os.cpu_count() or 1)
+    if warning:
+        _say(warning)
     with set_up() as stage:
-        bench = Bench(plan, stage, say=_say)
-        for goals, measure in MEASURES.items():
-            if not set(goals) & only:
-                continue
-            _say(f"measuring {', '.join(goals)}")
-            try:
-                found += [item for item in measure(bench) if item.goal_id in only]
-            except Exception as error:
-                failures[", ".join(goals)] = f"{type(error).__name__}: {error}"
-                _say(f"not measured: {failures[', '.join(goals)]}")
-    print(table(found))
-    about = _about(plan, seconds=time.monotonic() - began)
-    print("\n" + ", ".join(f"{name}: {value}" for name, value in about.items()))
+        taken = take(Bench(plan, stage, say=_say), only)
+        facts = machine.facts(postgres=stage.postgres_version(), load_before=load)
+    run = Run(about=_about(plan, facts), seconds=taken.seconds, failures=taken.failures, warning=warning)
+    print(table(taken.findings))
+    for lines in (durations(run.seconds), run.about):
+        print("\n" + ", ".join(f"{name}: {value}" for name, value in lines.items()))
+    if warning:
+        print(f"\n{warning}")
     if only == _EVERYTHING and plan.share == 1:
-        RESULTS.write_text(markdown(found, about=about, failures=failures), encoding="utf-8")
+        RESULTS.write_text(markdown(taken.findings, run), encoding="utf-8")
         print(f"Written to benchmarks/{RESULTS.name}")
-    return 0 if all_met(found) and not failures else 1
+    return 0 if all_met(taken.findings) and not taken.failures else 1
+
+
+def take(bench: Bench, only: Collection[str], *, measures: Mapping[tuple[str, ...], Measure] = MEASURES) -> Taken:
+    """Take the measures that tell something about these goals; one that fails does not keep the others back."""
+    taken = Taken()
+    for goals, measure in measures.items():
+        if set(goals).isdisjoint(only):
+            continue
+        name, began = ", ".join(goals), time.monotonic()
+        bench.say(f"measuring {name}")
+        try:
+            taken.findings += [item for item in measure(bench) if item.goal_id in only]
+        except Exception as error:
+            taken.failures[name] = f"{type(error).__name__}: {error}"
+            bench.say(f"not measured: {taken.failures[name]}")
+        taken.seconds[name] = time.monotonic() - began
+        bench.say(f"{name} took {taken.seconds[name]:.0f} s")
+    return taken
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -105,23 +128,13 @@ class _chosen:  # noqa: N801 - argparse names it in its message
         return asked
 
 
-def _about(plan: Plan, *, seconds: float) -> dict[str, str]:
+def _about(plan: Plan, facts: Mapping[str, str]) -> dict[str, str]:
     return {
         "Date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "Processors": str(os.cpu_count()),
         "Rounds": str(plan.rounds),
         **({} if plan.share == 1 else {"Share of the usual requests": f"{plan.share:g}"}),
-        "Took": f"{seconds / 60:.0f} min",
-        "Python": platform.python_version(),
-        **{name: _version(name) for name in _PACKAGES},
+        **facts,
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _say(text: str) -> None:

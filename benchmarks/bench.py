@@ -18,7 +18,7 @@ class Plan:
     """How much is measured."""
 
     rounds: int = 5
-    messages: int = 1_000_000
+    messages: int = 5_000_000
     """Up to how many messages the history grows."""
     rows: int = 20_000
     """How many secrets are re-encrypted."""

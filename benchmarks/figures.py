@@ -1,4 +1,4 @@
-"""Medians, percentiles and ratios. Without effects."""
+"""Medians, percentiles, ratios and how far they spread. Without effects."""
 
 import math
 import statistics
@@ -28,13 +28,29 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Return the ratios round by round: what slows a whole round down slows both.
+
+    Raises:
+        ValueError: the rounds do not match.
+    """
+    return [mine / other for mine, other in zip(ours, theirs, strict=True)]
+
+
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Return the median of the ratios round by round: what slows a whole round down slows both.
+    """Return the median of the ratios round by round.
 
     Raises:
         ValueError: the rounds do not match, or there are none.
     """
-    return median([mine / other for mine, other in zip(ours, theirs, strict=True)])
+    return median(ratios(ours, theirs))
+
+
+def spread(rounds: Sequence[float], *, form: str = ".2f", unit: str = "") -> str:
+    """Return the least and the most that a round came to: "0.58 to 0.71"; nothing if there was only one round."""
+    if len(rounds) < 2:
+        return ""
+    return f"{min(rounds):{form}} to {max(rounds):{form}}{unit}"
 
 
 def magnitude(value: float, unit: str) -> str:

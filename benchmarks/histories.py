@@ -1,11 +1,16 @@
 """Databases full of conversations: one for each size, so that all sizes can be asked in turns.
 
 Nearly all messages are one company's; a small one beside it has a hundred conversations. Rows are written by the
-database itself: the product would take hours.
+database itself, by one session for each processor: the product would take hours. How they are written changes nothing
+about what is read afterwards.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -25,13 +30,29 @@ from workers.runtime import migration
 
 IN_EACH = 10
 """Messages of a conversation."""
-COMMON_WORD, RARE_WORD = "payout", "zeppelin"
+COMMON_WORD, RARE_WORD, SCARCE_WORD = "payout", "zeppelin", "xylophone"
+"""Said in every third message, in one of five hundred, and ten times in all."""
 _SMALL_MESSAGES = 1_000
 _WORDS = " || ".join(f"' w' || ((n * {prime}) % 16381)" for prime in (7, 101, 1_009, 3_001, 5_003, 7_919, 9_973))
 _TEXT = (
     f"CASE WHEN n % 3 = 0 THEN 'the {COMMON_WORD} is' ELSE 'a question about' END"
-    f" || CASE WHEN n % 500 = 7 THEN ' {RARE_WORD}' ELSE '' END || {_WORDS}"
+    f" || CASE WHEN n % 500 = 7 THEN ' {RARE_WORD}' ELSE '' END"
+    f" || CASE WHEN n < 1000 AND n % 100 = 3 THEN ' {SCARCE_WORD}' ELSE '' END || {_WORDS}"
 )
+_FILLED = ("message", "conversation", "contact")
+_WHILE_FILLING = {
+    "autovacuum": "off",
+    "checkpoint_timeout": "1h",
+    "full_page_writes": "off",
+    "max_wal_size": "16GB",
+}
+"""Settings of the server; afterwards it has its own again."""
+_SESSION = {
+    "session_replication_role": "replica",  # references are right by construction
+    "synchronous_commit": "off",
+    "maintenance_work_mem": "512MB",
+    "max_parallel_maintenance_workers": str(os.cpu_count() or 1),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +69,18 @@ class History:
     """A place nine tenths down the large company's list."""
 
 
+@contextmanager
+def quick_writes(stage: Stage) -> Generator[None]:
+    """Let the server write much at once for the length of the block, and everything be on the disk at its end."""
+    _set_server(stage, [f"SET {name} = '{value}'" for name, value in _WHILE_FILLING.items()])
+    try:
+        yield
+    finally:
+        _set_server(stage, ["RESET ALL"])
+        with stage.owner() as session:
+            session.execute("CHECKPOINT")
+
+
 def write_history(stage: Stage, messages: int, *, before: History | None) -> History:
     """Write a history that holds all of the one before it.
 
@@ -62,7 +95,7 @@ def write_history(stage: Stage, messages: int, *, before: History | None) -> His
         template = ""
         if before:
             before.kernel.database.dispose()
-            template = f" TEMPLATE history_{before.messages}"
+            template = f" TEMPLATE history_{before.messages} STRATEGY file_copy"
         session.execute(f"CREATE DATABASE {name}{template}".encode())
     if not before:
         migration.upgrade(settings)
@@ -71,10 +104,14 @@ def write_history(stage: Stage, messages: int, *, before: History | None) -> His
         large, small, written = before.large, before.small, before.messages
     else:
         large, small, written = found_quiet_company(kernel, 901), found_quiet_company(kernel, 902), 0
-    with psycopg.connect(settings.database_owner_url, autocommit=True) as session:
+    with ThreadPoolExecutor(os.cpu_count()) as sessions, _session(settings) as session:
+        later = _drop_indexes(session)
+        filling = _Filling(settings, sessions)
         if not before:
-            _fill(session, small.tenant_id, written=0, messages=_SMALL_MESSAGES)
-        _fill(session, large.tenant_id, written=written, messages=messages)
+            filling.add(small.tenant_id, written=0, messages=_SMALL_MESSAGES)
+        filling.add(large.tenant_id, written=written, messages=messages)
+        for statement in (*later, f"VACUUM (ANALYZE) {', '.join(_FILLED)}"):
+            session.execute(statement.encode())
         deep = _place(session, large.tenant_id, skipped=messages // IN_EACH // 10)
     [agent] = list_agents(kernel, actor=large)
     return History(messages=messages, kernel=kernel, large=large, small=small, agent_id=agent.id, deep=deep)
@@ -90,19 +127,69 @@ def _settings(stage: Stage, database: str) -> Settings:
     )
 
 
-def _fill(session: psycopg.Connection, tenant_id: UUID, *, written: int, messages: int) -> None:
-    """Add conversations until there are so many messages; indexes of words are built at the end, which is quicker."""
-    session.execute("SET session_replication_role = replica")  # references are right by construction
-    session.execute("SET maintenance_work_mem = '256MB'")
-    found = session.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_message_search'").fetchone()
-    assert found is not None, "messages have an index of their words"
-    session.execute("DROP INDEX ix_message_search")
-    span = {"tenant_id": tenant_id, "first": written // IN_EACH, "last": messages // IN_EACH - 1}
-    _insert(session, Contact, span, {"id": _id("n", "c"), "name": "'Mia ' || n", "created_at": _at(f"n * {IN_EACH}")})
-    _insert(session, Conversation, span, _conversation())
-    _insert(session, Message, {**span, "first": written, "last": messages - 1}, _message())
-    session.execute(str(found[0]).encode())
-    session.execute("VACUUM ANALYZE message, conversation, contact")
+def _set_server(stage: Stage, changes: Sequence[str]) -> None:
+    with stage.owner() as session:
+        for change in changes:
+            session.execute(f"ALTER SYSTEM {change}".encode())
+        session.execute("SELECT pg_reload_conf()")
+
+
+def _session(settings: Settings) -> psycopg.Connection:
+    session = psycopg.connect(settings.database_owner_url, autocommit=True)
+    for name, value in _SESSION.items():
+        session.execute(f"SET {name} = '{value}'".encode())
+    return session
+
+
+def _drop_indexes(session: psycopg.Connection) -> list[str]:
+    """Drop the indexes that no constraint stands on, and return how to build them; at the end that is quicker."""
+    rows = session.execute(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = ANY(%s)"
+        " AND indexname NOT IN (SELECT conname FROM pg_constraint)",
+        (list(_FILLED),),
+    ).fetchall()
+    for name, _ in rows:
+        session.execute(f"DROP INDEX {name}".encode())
+    return [definition for _, definition in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """Writes rows with one session for each processor."""
+
+    settings: Settings
+    sessions: ThreadPoolExecutor
+
+    def add(self, tenant_id: UUID, *, written: int, messages: int) -> None:
+        """Add conversations of a tenant until there are so many messages."""
+        conversations = _Span(tenant_id, written // IN_EACH, messages // IN_EACH)
+        contact = {"id": _id("n", "c"), "name": "'Mia ' || n", "created_at": _at(f"n * {IN_EACH}")}
+        parts = os.cpu_count() or 1
+        statements = [
+            *(_insert(Message, span, _message()) for span in _Span(tenant_id, written, messages).parts(parts)),
+            _insert(Conversation, conversations, _conversation()),
+            _insert(Contact, conversations, contact),
+        ]
+        list(self.sessions.map(self._execute, statements))
+
+    def _execute(self, statement: tuple[str, Mapping[str, Any]]) -> None:
+        text, values = statement
+        with _session(self.settings) as session:
+            session.execute(text.encode(), values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Numbers from the first to before the end; each becomes a row of the tenant."""
+
+    tenant_id: UUID
+    first: int
+    end: int
+
+    def parts(self, count: int) -> "list[_Span]":
+        """Return the same in so many parts."""
+        bounds = [self.first + (self.end - self.first) * part // count for part in range(count + 1)]
+        return [_Span(self.tenant_id, first, end) for first, end in pairwise(bounds)]
 
 
 def _conversation() -> dict[str, str]:
@@ -140,8 +227,8 @@ def _message() -> dict[str, str]:
     }
 
 
-def _insert(session: psycopg.Connection, model: type[SQLModel], span: Mapping[str, Any], given: dict[str, str]) -> None:
-    """Insert a row for each number of a span; what is not given has the model's default."""
+def _insert(model: type[SQLModel], span: _Span, given: Mapping[str, str]) -> tuple[str, Mapping[str, Any]]:
+    """Return what inserts a row for each number of a span; what is not given has the model's default."""
     table = model.metadata.tables[model.__name__.lower()]
     values = {"tenant_id": "%(tenant_id)s"}
     for column in table.columns:
@@ -149,15 +236,11 @@ def _insert(session: psycopg.Connection, model: type[SQLModel], span: Mapping[st
         if column.name not in given and isinstance(default, str | int):
             values[column.name] = "''" if default == "" else repr(default)
     values |= given
-    session.execute(
-        (
-            f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())}"
-            " FROM generate_series(CAST(%(first)s AS bigint), CAST(%(last)s AS bigint)) AS n"
-        )
-        .replace(" % ", " %% ")
-        .encode(),
-        span,
+    text = (
+        f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())}"
+        " FROM generate_series(CAST(%(first)s AS bigint), CAST(%(end)s AS bigint) - 1) AS n"
     )
+    return text.replace(" % ", " %% "), {"tenant_id": span.tenant_id, "first": span.first, "end": span.end}
 
 
 def _id(number: str, kind: str) -> str:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-HEAD = ("", "Measure", "Goal", "Result", "Met", "Order of magnitude")
-_INTRO = """# Benchmarks: results
+HEAD = ("", "Measure", "Goal", "Median", "Spread", "Rounds", "Met", "Order of magnitude")
+GUIDE = "../docs/guide/benchmarks.md"
+_INTRO = f"""# Benchmarks: results
 
-Written by `make bench`. What each measure is and how to read it: [the guide](../docs/guide/benchmarks.md).
+Written by `make bench`. What each measure is and how to read it: [the guide]({GUIDE}).
 
-Ratios come from rounds that alternate within one run, load generator and servers on the same machine; they are medians.
+Ratios come from rounds that alternate within one run, load generator and servers on the same machine; they are medians,
+and the spread is the least and the most that a round came to.
 Absolute numbers say only what order of magnitude to expect.
 """
 
@@ -18,14 +20,30 @@ class Finding:
     """One line of the table."""
 
     goal_id: str
-    """Which goal it is about: P1 to P11."""
+    """Which goal it is about: P1 to P11, or FAIR."""
     measure: str
     goal: str
     result: str
     met: bool | None
     """None: shown for comparison, no goal."""
+    spread: str = ""
+    """The least and the most that a round came to."""
     absolute: str = ""
     rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What is told about a run beside its findings."""
+
+    about: Mapping[str, str]
+    """What was measured with: processors, versions, date."""
+    seconds: Mapping[str, float]
+    """Measure → how long it took."""
+    failures: Mapping[str, str]
+    """Measure → why it could not be taken."""
+    warning: str = ""
+    """Why the figures are not to be relied on; empty if they are."""
 
 
 def table(findings: Sequence[Finding]) -> str:
@@ -36,20 +54,22 @@ def table(findings: Sequence[Finding]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def markdown(findings: Sequence[Finding], *, about: Mapping[str, str], failures: Mapping[str, str]) -> str:
-    """Return ``results.md``.
+def markdown(findings: Sequence[Finding], run: Run) -> str:
+    """Return ``results.md``."""
+    rows = [HEAD, ("---",) * len(HEAD), *(_linked(finding) for finding in findings)]
+    parts = [_INTRO, f"**{run.warning}**" if run.warning else ""]
+    parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    if run.failures:
+        parts.append("## Not measured\n\n" + _items(run.failures))
+    parts.append("## Measured with\n\n" + _items(run.about))
+    parts.append("## How long it took\n\n" + _items(durations(run.seconds)))
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
-    Args:
-        findings: the lines of the table.
-        about: what was measured with: versions, processors, rounds, date.
-        failures: measure → why it could not be taken.
-    """
-    rows = [HEAD, ("---",) * len(HEAD), *(_cells(finding) for finding in findings)]
-    parts = [_INTRO, "\n".join(f"| {' | '.join(_escape(cell) for cell in row)} |" for row in rows)]
-    if failures:
-        parts.append("## Not measured\n\n" + "\n".join(f"- {name}: {reason}" for name, reason in failures.items()))
-    parts.append("## Measured with\n\n" + "\n".join(f"- {name}: {value}" for name, value in about.items()))
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+def durations(seconds: Mapping[str, float]) -> dict[str, str]:
+    """Return how long each measure took and all of them together, as words."""
+    each = {name: f"{taken:.0f} s" for name, taken in seconds.items()}
+    return {**each, "Together": f"{sum(seconds.values()) / 60:.1f} min"}
 
 
 def all_met(findings: Sequence[Finding]) -> bool:
@@ -59,8 +79,20 @@ def all_met(findings: Sequence[Finding]) -> bool:
 
 def _cells(finding: Finding) -> tuple[str, ...]:
     met = {True: "yes", False: "no", None: ""}[finding.met]
-    return (finding.goal_id, finding.measure, finding.goal, finding.result, met, finding.absolute)
+    rounds = str(finding.rounds or "")
+    return (
+        *(finding.goal_id, finding.measure, finding.goal, finding.result, finding.spread),
+        *(rounds, met, finding.absolute),
+    )
 
 
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|")
+def _linked(finding: Finding) -> tuple[str, ...]:
+    """Return the cells for Markdown; a goal that was missed leads to what its limit is."""
+    cells = [cell.replace("|", "\\|") for cell in _cells(finding)]
+    if finding.met is False:
+        cells[HEAD.index("Met")] = f"[no]({GUIDE}#{finding.goal_id.lower()})"
+    return tuple(cells)
+
+
+def _items(lines: Mapping[str, str]) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in lines.items())

@@ -126,6 +126,13 @@ class Stage:
         """Return a session as the owner of the tables, for counting and for setting scenes."""
         return psycopg.connect(self.urls.database_owner_url, autocommit=True)
 
+    def postgres_version(self) -> str:
+        """Return the version of the embedded PostgreSQL."""
+        with self.owner() as session:
+            row = session.execute("SHOW server_version").fetchone()
+        assert row is not None, "a setting is one row"
+        return str(row[0])
+
     def _serve(self, name: str, module: str, *arguments: str, port: int) -> Running:
         running = self.start(name, module, *arguments, port=port)
         answers = process.wait_until(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks import peers
 from benchmarks.bench import Bench
-from benchmarks.figures import magnitude, median, median_ratio, percentile
+from benchmarks.figures import magnitude, median, percentile, ratios, spread
 from benchmarks.load import Order, Outcome
 from benchmarks.report import Finding
 from benchmarks.slack_events import Account
@@ -128,7 +128,8 @@ def _rate(
     goal: float | None = None,
     at: int = MANY,
 ) -> Finding:
-    ratio = median_ratio(rounds.rates(ours, at), rounds.rates(theirs, at))
+    against = ratios(rounds.rates(ours, at), rounds.rates(theirs, at))
+    ratio = median(against)
     mine, other = median(rounds.rates(ours, at)), median(rounds.rates(theirs, at))
     p99 = median(rounds.milliseconds(ours, at, 99))
     return Finding(
@@ -137,6 +138,7 @@ def _rate(
         goal=f"≥ {goal:.2f}" if goal else "",
         result=f"{ratio:.2f}",
         met=ratio >= goal if goal else None,
+        spread=spread(against),
         absolute=f"{magnitude(mine, '/s')} against {magnitude(other, '/s')}; p99 {magnitude(p99, ' ms')}",
         rounds=count,
     )
@@ -144,13 +146,15 @@ def _rate(
 
 def _latency(rounds: Rounds, count: int, percent: int, *, goal: float) -> Finding:
     ours, theirs = (rounds.milliseconds(name, ALONE, percent) for name in ("line", "bare"))
-    ratio = median_ratio(ours, theirs)
+    against = ratios(ours, theirs)
+    ratio = median(against)
     return Finding(
         goal_id="P3",
         measure=f"Acknowledgement alone, p{percent} against the bare route's",
         goal=f"≤ {goal:.2f}",
         result=f"{ratio:.2f}",
         met=ratio <= goal,
+        spread=spread(against),
         absolute=f"{magnitude(median(ours), ' ms')} against {magnitude(median(theirs), ' ms')}",
         rounds=count,
     )

@@ -4,15 +4,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.bench import Bench
-from benchmarks.figures import magnitude, median, median_ratio
-from benchmarks.histories import COMMON_WORD, IN_EACH, RARE_WORD, History, write_history
+from benchmarks.figures import magnitude, median, ratios, spread
+from benchmarks.histories import (
+    COMMON_WORD,
+    IN_EACH,
+    RARE_WORD,
+    SCARCE_WORD,
+    History,
+    quick_writes,
+    write_history,
+)
 from benchmarks.report import Finding
 from services.conversations import get_thread, list_conversations, search_conversations
 
 _FIRST = 10_000
 _STEP = 10
 _CALLS = 30
-_FLAT, _SEARCH_MS = 1.3, 100.0
+_FLAT, _SEARCH_MS, _LARGE = 1.3, 100.0, 1_000_000
 
 
 def measure(bench: Bench) -> list[Finding]:
@@ -20,16 +28,17 @@ def measure(bench: Bench) -> list[Finding]:
     sizes = _sizes(bench.plan.messages)
     histories: list[History] = []
     try:
-        for size in sizes:
-            histories.append(write_history(bench.stage, size, before=histories[-1] if histories else None))
-            bench.say(f"history: {size:,} messages are there")
+        with quick_writes(bench.stage):
+            for size in sizes:
+                histories.append(write_history(bench.stage, size, before=histories[-1] if histories else None))
+                bench.say(f"history: {size:,} messages are there")
         times = {name: _rounds(bench, histories, ask) for name, ask in _QUESTIONS.items()}
     finally:
         for history in histories:
             history.kernel.close()
     return [
-        *(_flat(name, sizes, times[name], bench.plan.rounds) for name in ("list", "far down the list", "thread")),
-        *(_quick(name, sizes, times[name], bench.plan.rounds) for name in times if name.startswith("search")),
+        *(_flat(name, sizes, times[name]) for name in times if not name.startswith("search")),
+        *(_quick(name, sizes, times[name]) for name in times if name.startswith("search")),
     ]
 
 
@@ -70,12 +79,19 @@ def _search(words: str, *, in_small: bool = False) -> Callable[[History], None]:
     return ask
 
 
+def _of_all_agents(history: History) -> None:
+    page = list_conversations(history.kernel, actor=history.large)
+    assert len(page.items) == 50
+
+
 _QUESTIONS: Mapping[str, Callable[[History], None]] = {
     "list": _list,
     "far down the list": _deep,
+    "list of all agents": _of_all_agents,
     "thread": _thread,
     "search, common word": _search(COMMON_WORD),
     "search, rare word": _search(RARE_WORD),
+    "search, word said ten times": _search(SCARCE_WORD),
     "search, common word, small company": _search(COMMON_WORD, in_small=True),
     "search, rare word, small company": _search(RARE_WORD, in_small=True),
 }
@@ -104,29 +120,34 @@ def _milliseconds(history: History, ask: Callable[[History], None]) -> float:
     return median(taken)
 
 
-def _flat(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]], rounds: int) -> Finding:
-    ratio = median_ratio(times[-1], times[0])
+def _flat(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]]) -> Finding:
+    against = ratios(times[-1], times[0])
+    ratio = median(against)
     return Finding(
         goal_id="P7",
         measure=f"Conversations: {name}, {sizes[-1]:,} messages against {sizes[0]:,}",
         goal=f"≤ {_FLAT:.1f}",
         result=f"{ratio:.2f}",
         met=ratio <= _FLAT,
+        spread=spread(against),
         absolute=_each(times),
-        rounds=rounds,
+        rounds=len(against),
     )
 
 
-def _quick(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]], rounds: int) -> Finding:
-    slowest = median(times[-1])
+def _quick(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]]) -> Finding:
+    """Hold every large history to the goal: a plan may turn bad at one size and be good again at the next."""
+    large = {size: each for size, each in zip(sizes, times, strict=True) if size >= min(_LARGE, sizes[-1])}
+    slowest = max(large.values(), key=median)
     return Finding(
         goal_id="P7",
-        measure=f"Conversations: {name}, newest 20 of {sizes[-1]:,} messages",
+        measure=f"Conversations: {name}, newest 20 of {' and of '.join(f'{size:,}' for size in large)} messages",
         goal=f"≤ {_SEARCH_MS:.0f} ms",
-        result=f"{slowest:.1f} ms",
-        met=slowest <= _SEARCH_MS,
+        result=f"{median(slowest):.1f} ms",
+        met=median(slowest) <= _SEARCH_MS,
+        spread=spread(slowest, form=".1f", unit=" ms"),
         absolute=_each(times),
-        rounds=rounds,
+        rounds=len(slowest),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from redis import Redis
 
 from benchmarks.bench import Bench
-from benchmarks.figures import magnitude, median, median_ratio
+from benchmarks.figures import magnitude, median, ratios, spread
 from benchmarks.report import Finding
 from services.kernel.kernel import connect_redis
 from services.kernel.limiter import Counted, RedisLimiter, Taken
@@ -31,7 +31,8 @@ def measure(bench: Bench) -> list[Finding]:
         theirs.append(_seconds_each(lambda: redis.incr("patchbay:benchmark:incr")))
     redis.delete(_KEY, "patchbay:benchmark:incr")
     redis.close()
-    ratio = median_ratio(ours, theirs)
+    against = ratios(ours, theirs)
+    ratio = median(against)
     micro = 1e6
     return [
         Finding(
@@ -40,6 +41,7 @@ def measure(bench: Bench) -> list[Finding]:
             goal=f"≤ {_GOAL:.1f}",
             result=f"{ratio:.2f}",
             met=ratio <= _GOAL,
+            spread=spread(against),
             absolute=f"{magnitude(median(ours) * micro, ' µs')} against {magnitude(median(theirs) * micro, ' µs')}",
             rounds=bench.plan.rounds,
         ),

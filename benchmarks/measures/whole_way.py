@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks import rq_noop
 from benchmarks.bench import Bench
-from benchmarks.figures import magnitude, median, median_ratio, percentile
+from benchmarks.figures import magnitude, median, percentile, ratios, spread
 from benchmarks.line import Line, NotDone, open_line
 from benchmarks.load import Order
 from benchmarks.report import Finding
@@ -56,13 +56,15 @@ def _carry(bench: Bench, line: Line) -> float:
 
 
 def _rate(bench: Bench, rates: Sequence[float], noops: Sequence[float]) -> Finding:
-    ratio = median_ratio(rates, noops)
+    against = ratios(rates, noops)
+    ratio = median(against)
     return Finding(
         goal_id="P6",
         measure="Whole way with 2 workers (webhook in, answer accepted) against RQ's no-ops",
         goal=f"≥ {_GOAL:.1f}",
         result=f"{ratio:.2f}",
         met=ratio >= _GOAL,
+        spread=spread(against),
         absolute=f"{magnitude(median(rates), '/s')} against {magnitude(median(noops), '/s')}",
         rounds=bench.plan.rounds,
     )

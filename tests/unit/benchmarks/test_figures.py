@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.figures import magnitude, median, median_ratio, percentile
+from benchmarks.figures import magnitude, median, median_ratio, percentile, spread
 
 
 def test_the_median_is_the_middle() -> None:
@@ -26,6 +26,15 @@ def test_a_slow_round_does_not_move_the_ratio() -> None:
 def test_rounds_must_match() -> None:
     with pytest.raises(ValueError, match="zip"):
         median_ratio([1.0], [1.0, 2.0])
+
+
+def test_the_spread_is_the_least_and_the_most_of_the_rounds() -> None:
+    assert spread([0.7, 0.581, 0.7149]) == "0.58 to 0.71"
+    assert spread([12.34, 9.0], form=".1f", unit=" ms") == "9.0 to 12.3 ms"
+
+
+def test_one_round_spreads_over_nothing() -> None:
+    assert spread([0.7]) == ""
 
 
 @pytest.mark.parametrize("of_nothing", [lambda: median([]), lambda: percentile([], 50)])
