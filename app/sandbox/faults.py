@@ -35,10 +35,7 @@ class HangingUp(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the caller to give up, then close the connection."""
         if await self._outlasts(receive, released=scope["extensions"][RELEASED]):
-            abort: Callable[[], None] = scope["extensions"][ABORT]
-            abort()
-            # The server must see that the connection is lost before the application returns without an answer.
-            await _gone(receive)
+            await _hang_up(scope, receive)
 
     async def _outlasts(self, receive: Receive, *, released: asyncio.Event) -> bool:
         """Return whether the caller is still there when it is to be let go, or the server stops."""
@@ -79,8 +76,7 @@ class SlowLoris(Response):
             pass
         finally:
             gone.cancel()
-        abort: Callable[[], None] = scope["extensions"][ABORT]
-        abort()
+        await _hang_up(scope, receive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +126,13 @@ def _take_fault(store: Store, *, service: str, method: str, now: float) -> Fault
             store.touch()
             return taken
     return None
+
+
+async def _hang_up(scope: Scope, receive: Receive) -> None:
+    """Drop the connection; the server must see that it is lost before the application returns without an answer."""
+    abort: Callable[[], None] = scope["extensions"][ABORT]
+    abort()
+    await _gone(receive)
 
 
 async def _gone(receive: Receive) -> None:

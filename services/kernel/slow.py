@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from services.kernel.db import is_outage
 from services.kernel.log import get_logger
 
 MOST_THREADS = 16
@@ -177,8 +178,11 @@ class SlowActs:
                 if work.finish(result):
                     work.settle_late(result)
                     return
-        except Exception:
-            _log.exception("slow.act.not_settled")
+        except Exception as error:
+            if is_outage(error):
+                _log.warning("slow.act.cut_off")  # its lease runs out, and what became of it is looked up
+            else:
+                _log.exception("slow.act.not_settled")
         except BaseException as error:
             self._lost = error
         finally:

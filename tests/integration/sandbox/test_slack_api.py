@@ -155,6 +155,18 @@ def test_a_slow_answer_comes_byte_by_byte_and_means_nothing(sandbox: SandboxClie
     ]
 
 
+def test_a_slow_answer_that_is_cut_short_is_no_error_of_the_server(sandbox: SandboxClient) -> None:
+    sandbox.fail("slack", "slow_loris", method="chat.postMessage")
+    headers = {"authorization": f"Bearer {sandbox.identities.own_app.bot_token}"}
+    url = f"{sandbox.base_url}/slack/api/chat.postMessage"
+    with httpx2.stream("POST", url, headers=headers, json={"channel": "C0GENERAL01"}, timeout=5) as answer:
+        parts = answer.iter_raw()
+        assert next(parts) == b" "
+        sandbox.control("faults/clear", {})
+        with pytest.raises(httpx2.TransportError):
+            list(parts)
+
+
 def test_an_app_is_revoked_and_uninstalled(sandbox: SandboxClient, bot: WebClient, product: Product) -> None:
     app = sandbox.identities.slack_app
     with pytest.raises(SlackApiError) as caught:

@@ -3,7 +3,9 @@
 import threading
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from services.kernel.slow import SlowActs
 
@@ -83,6 +85,19 @@ def test_what_shall_end_the_worker_ends_it() -> None:
 
     with pytest.raises(Killed):
         SlowActs().run(TENANT, [1], act, settle_late=never, seconds=LONG)
+
+
+def test_what_cannot_be_settled_late_as_the_database_is_away_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    gate, slow = Gate(), SlowActs()
+
+    def fail(_result: int) -> None:
+        raise OperationalError("", {}, psycopg.OperationalError())
+
+    slow.run(TENANT, [1], gate.act, settle_late=fail, seconds=0.05)
+    gate.opened.set()
+    slow.close(seconds=LONG)
+
+    assert ["slow.act.cut_off" in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_closing_waits_no_longer_than_it_may() -> None:
