@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import and_, case, func, insert, or_, text, tuple_, update
 from sqlalchemy import select as select_columns
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
-from sqlmodel.sql.expression import Select
 
 from models import (
     Agent,
@@ -160,31 +160,45 @@ def list_conversations(
     before: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[tuple[Conversation, str, str]]:
-    """Return conversations, latest first, each with its contact's and its agent's name."""
-    statement = (
-        _with_names(work)
-        .where(col(Conversation.state).in_(states))
+    """Return conversations, latest first, each with its contact's and its agent's name.
+
+    The index stands in the order of each agent's list: all agents' is put together from the heads of theirs, or every
+    conversation of the tenant would be read and sorted.
+    """
+    of_one = (
+        select(Conversation)
+        .where(
+            col(Conversation.tenant_id) == work.tenant_id,
+            col(Conversation.agent_id) == col(Agent.id),
+            col(Conversation.state).in_(states),
+        )
         .order_by(col(Conversation.last_message_at).desc(), col(Conversation.id).desc())
         .limit(limit)
     )
-    if agent_id:
-        statement = statement.where(col(Conversation.agent_id) == agent_id)
     if channel_kinds:
-        statement = statement.where(col(Conversation.channel_kind).in_(channel_kinds))
+        of_one = of_one.where(col(Conversation.channel_kind).in_(channel_kinds))
     if channel_id:
-        statement = statement.where(col(Conversation.channel_id) == channel_id)
+        of_one = of_one.where(col(Conversation.channel_id) == channel_id)
     if before:
-        statement = statement.where(tuple_(col(Conversation.last_message_at), col(Conversation.id)) < before)
+        of_one = of_one.where(tuple_(col(Conversation.last_message_at), col(Conversation.id)) < before)
+    listed = aliased(Conversation, of_one.correlate(Agent).lateral("listed"))
+    statement = (
+        select(listed, Contact.name, Agent.name)
+        .select_from(Agent)
+        .join(listed, col(listed.tenant_id) == col(Agent.tenant_id))
+        .join(Contact, (col(Contact.tenant_id) == col(listed.tenant_id)) & (col(Contact.id) == col(listed.contact_id)))
+        .where(col(Agent.tenant_id) == work.tenant_id, col(Contact.tenant_id) == work.tenant_id)
+        .order_by(col(listed.last_message_at).desc(), col(listed.id).desc())
+        .limit(limit)
+    )
+    if agent_id:
+        statement = statement.where(col(Agent.id) == agent_id)
     return list(work.session.exec(statement).all())
 
 
 def find_conversation_with_names(work: UnitOfWork, conversation_id: UUID) -> tuple[Conversation, str, str] | None:
     """Return a conversation with its contact's and its agent's name."""
-    return work.session.exec(_with_names(work).where(col(Conversation.id) == conversation_id)).first()
-
-
-def _with_names(work: UnitOfWork) -> Select[Conversation, str, str]:
-    return (
+    statement = (
         select(Conversation, Contact.name, Agent.name)
         .join(
             Contact,
@@ -194,8 +208,9 @@ def _with_names(work: UnitOfWork) -> Select[Conversation, str, str]:
             Agent,
             (col(Agent.tenant_id) == col(Conversation.tenant_id)) & (col(Agent.id) == col(Conversation.agent_id)),
         )
-        .where(col(Conversation.tenant_id) == work.tenant_id)
+        .where(col(Conversation.tenant_id) == work.tenant_id, col(Conversation.id) == conversation_id)
     )
+    return work.session.exec(statement).first()
 
 
 def list_messages(work: UnitOfWork, conversation_id: UUID, *, before: UUID | None = None, limit: int) -> list[Message]:
