@@ -1,7 +1,9 @@
 """P9: how fast secrets are re-encrypted while others open and seal them.
 
 Keeps many secrets of one tenant, lets other processes use them as webhooks, sends and refreshes do, and rotates the
-data key. A secret that does not open, or one that is left under the old key, is a failure whatever the speed.
+data key. The time counts from when the new key seals until no secret is left under the old one; before that a rotation
+waits until every process has opened the new key, which has nothing to do with how many secrets there are. A secret
+that does not open, or one that is left under the old key, is a failure whatever the speed.
 """
 
 import multiprocessing
@@ -28,13 +30,16 @@ from services.kernel.vault import Place
 from services.kernel.vault import seal as seal_value
 from services.tenants import Actor, bootstrap
 from services.vault import columns, repository
+from services.vault.plan import Act
 from services.vault.service import open_key
+from services.vault.steps import Pass, take_step
 
 _GOAL = 5_000
 _USERS = 2
 _INSERT_ROWS = 2000
 _USED_ROWS = 500
-_PATIENCE_SECONDS = 600.0
+_PATIENCE_SECONDS = 120.0
+_REST_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,16 @@ class Use:
     opened: int
     sealed: int
     errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """How many seconds a rotation took."""
+
+    waiting: float
+    """Until the new key seals."""
+    moving: float
+    """From then on until all secrets are under it."""
 
 
 class Damaged(Exception):
@@ -56,9 +71,9 @@ def measure(bench: Bench) -> list[Finding]:
     result = bootstrap(kernel, email="owner@rotation.example", tenant="Rotation")
     actor = Actor(tenant_id=result.tenant_id, kind="system", id=None, label="bench", role=Role.OWNER)
     in_use = keep_secrets(kernel, actor.tenant_id, rows)
-    uses, seconds = rotate_under_load(kernel, actor, in_use, users=_USERS)
+    uses, took = rotate_under_load(kernel, actor, in_use, users=_USERS)
     _check(kernel, actor, uses)
-    rate, opened = rows / seconds, sum(use.opened for use in uses)
+    rate, opened = rows / took.moving, sum(use.opened for use in uses)
     return [
         Finding(
             goal_id="P9",
@@ -66,7 +81,8 @@ def measure(bench: Bench) -> list[Finding]:
             goal=f"≥ {_GOAL:,} rows/s",
             result=f"{rate:,.0f} rows/s",
             met=rate >= _GOAL,
-            absolute=f"meanwhile {magnitude(opened / seconds, ' opened/s')} by {_USERS} processes",
+            absolute=f"meanwhile {magnitude(opened / (took.waiting + took.moving), ' opened/s')} by {_USERS} processes;"
+            f" the new key was known everywhere after {took.waiting:.1f} s",
         )
     ]
 
@@ -82,7 +98,7 @@ def _check(kernel: Kernel, actor: Actor, uses: Sequence[Use]) -> None:
         raise Damaged(f"{len(errors)} errors, {left} rows on the old key, {rotation.state}: {errors[:3]}")
 
 
-def rotate_under_load(kernel: Kernel, actor: Actor, in_use: Sequence[UUID], *, users: int) -> tuple[list[Use], float]:
+def rotate_under_load(kernel: Kernel, actor: Actor, in_use: Sequence[UUID], *, users: int) -> tuple[list[Use], Took]:
     """Rotate while other processes use the secrets; return what they did, and how long the rotation took."""
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, context.Pool(users) as pool:
@@ -93,19 +109,27 @@ def rotate_under_load(kernel: Kernel, actor: Actor, in_use: Sequence[UUID], *, u
         ]
         for event in started:
             event.wait(_PATIENCE_SECONDS)
-        began = time.perf_counter()
-        vault.start_rotation(kernel, actor=actor)
-        with kernel.unit_of_work(actor.tenant_id) as work:
-            rotation = repository.find_last_rotation(work.session, tenant_id=actor.tenant_id)
-        assert rotation is not None
-        state = RotationState.ADDED
-        while state is not RotationState.RETIRED and time.perf_counter() - began < _PATIENCE_SECONDS:
-            state = vault.run_rotation(
-                kernel, tenant_id=actor.tenant_id, rotation_id=rotation.id, seconds=_PATIENCE_SECONDS
-            ).state
-        seconds = time.perf_counter() - began
+        took = _rotate(kernel, actor)
         stopping.set()
-        return [use.get(_PATIENCE_SECONDS) for use in uses], seconds
+        return [use.get(_PATIENCE_SECONDS) for use in uses], took
+
+
+def _rotate(kernel: Kernel, actor: Actor) -> Took:
+    """Take the product's steps one after the other, as its job does."""
+    began = promoted = time.perf_counter()
+    vault.start_rotation(kernel, actor=actor)
+    with kernel.unit_of_work(actor.tenant_id) as work:
+        rotation = repository.find_last_rotation(work.session, tenant_id=actor.tenant_id)
+    assert rotation is not None, "it was started above"
+    walk, state = Pass(), RotationState.ADDED
+    while state is not RotationState.RETIRED and time.perf_counter() - began < _PATIENCE_SECONDS:
+        step = take_step(kernel, tenant_id=actor.tenant_id, rotation_id=rotation.id, walk=walk)
+        state = step.state
+        if step.act is Act.PROMOTE:
+            promoted = time.perf_counter()
+        elif step.is_at_rest:
+            time.sleep(_REST_SECONDS)
+    return Took(waiting=promoted - began, moving=time.perf_counter() - promoted)
 
 
 def use_secrets(settings: Settings, tenant_id: UUID, in_use: Sequence[UUID], started: Event, stopping: Event) -> Use:
