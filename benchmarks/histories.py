@@ -162,11 +162,11 @@ class _Filling:
 
     def add(self, tenant_id: UUID, *, written: int, messages: int) -> None:
         """Add conversations of a tenant until there are so many messages."""
-        conversations = _Span(tenant_id, written // IN_EACH, messages // IN_EACH)
+        conversations = Span(tenant_id, written // IN_EACH, messages // IN_EACH)
         contact = {"id": _id("n", "c"), "name": "'Mia ' || n", "created_at": _at(f"n * {IN_EACH}")}
         parts = os.cpu_count() or 1
         statements = [
-            *(_insert(Message, span, _message()) for span in _Span(tenant_id, written, messages).parts(parts)),
+            *(_insert(Message, span, _message()) for span in Span(tenant_id, written, messages).parts(parts)),
             _insert(Conversation, conversations, _conversation()),
             _insert(Contact, conversations, contact),
         ]
@@ -179,17 +179,17 @@ class _Filling:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class Span:
     """Numbers from the first to before the end; each becomes a row of the tenant."""
 
     tenant_id: UUID
     first: int
     end: int
 
-    def parts(self, count: int) -> "list[_Span]":
+    def parts(self, count: int) -> "list[Span]":
         """Return the same in so many parts."""
         bounds = [self.first + (self.end - self.first) * part // count for part in range(count + 1)]
-        return [_Span(self.tenant_id, first, end) for first, end in pairwise(bounds)]
+        return [Span(self.tenant_id, first, end) for first, end in pairwise(bounds)]
 
 
 def _conversation() -> dict[str, str]:
@@ -227,7 +227,7 @@ def _message() -> dict[str, str]:
     }
 
 
-def _insert(model: type[SQLModel], span: _Span, given: Mapping[str, str]) -> tuple[str, Mapping[str, Any]]:
+def _insert(model: type[SQLModel], span: Span, given: Mapping[str, str]) -> tuple[str, Mapping[str, Any]]:
     """Return what inserts a row for each number of a span; what is not given has the model's default."""
     table = model.metadata.tables[model.__name__.lower()]
     values = {"tenant_id": "%(tenant_id)s"}

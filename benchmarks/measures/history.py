@@ -37,8 +37,8 @@ def measure(bench: Bench) -> list[Finding]:
         for history in histories:
             history.kernel.close()
     return [
-        *(_flat(name, sizes, times[name]) for name in times if not name.startswith("search")),
-        *(_quick(name, sizes, times[name]) for name in times if name.startswith("search")),
+        *(flat(name, sizes, times[name]) for name in times if not name.startswith("search")),
+        *(quick(name, sizes, times[name]) for name in times if name.startswith("search")),
     ]
 
 
@@ -101,26 +101,25 @@ _QUESTIONS: Mapping[str, Callable[[History], None]] = {
 
 
 def _rounds(bench: Bench, histories: Sequence[History], ask: Callable[[History], None]) -> list[list[float]]:
-    """Return for each history the median milliseconds of each round; histories take turns."""
-    found: list[list[float]] = [[] for _ in histories]
+    """Return for each history the median milliseconds of each round; histories take turns call by call."""
     for history in histories:
-        _milliseconds(history, ask)  # plans and pages are there from now on
+        ask(history)  # plans and pages are there from now on
+    found: list[list[float]] = [[] for _ in histories]
     for _ in range(bench.plan.rounds):
-        for times, history in zip(found, histories, strict=True):
-            times.append(_milliseconds(history, ask))
+        calls = [[_milliseconds(history, ask) for history in histories] for _ in range(_CALLS)]
+        for times, taken in zip(found, zip(*calls, strict=True), strict=True):
+            times.append(median(taken))
     return found
 
 
 def _milliseconds(history: History, ask: Callable[[History], None]) -> float:
-    taken: list[float] = []
-    for _ in range(_CALLS):
-        began = time.perf_counter()
-        ask(history)
-        taken.append((time.perf_counter() - began) * 1000)
-    return median(taken)
+    began = time.perf_counter()
+    ask(history)
+    return (time.perf_counter() - began) * 1000
 
 
-def _flat(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]]) -> Finding:
+def flat(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]]) -> Finding:
+    """Hold the largest history against the smallest."""
     against = ratios(times[-1], times[0])
     ratio = median(against)
     return Finding(
@@ -135,7 +134,7 @@ def _flat(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]]) -> 
     )
 
 
-def _quick(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]]) -> Finding:
+def quick(name: str, sizes: Sequence[int], times: Sequence[Sequence[float]]) -> Finding:
     """Hold every large history to the goal: a plan may turn bad at one size and be good again at the next."""
     large = {size: each for size, each in zip(sizes, times, strict=True) if size >= min(_LARGE, sizes[-1])}
     slowest = max(large.values(), key=median)
