@@ -17,7 +17,7 @@ from services.connections.causes import cause_of
 from services.connections.circuit import wait_for_call
 from services.connections.clients import provider_context
 from services.connections.life import WORKING, next_check_at
-from services.connections.notes import note_failure, note_success
+from services.connections.notes import LASTING, note_failure, note_success
 from services.connections.reading import check_view, get_open_row
 from services.connections.refresh import with_fresh_token
 from services.connections.saving import describe_check, milliseconds_since
@@ -67,7 +67,7 @@ def test_connection(kernel: Kernel, *, actor: Actor, connection_id: UUID) -> Che
         check_id = _begin(kernel, work, connection, origin=CheckOrigin.PERSON)
     result = _prove(kernel, connection)
     with kernel.unit_of_work(actor.tenant_id) as work:
-        check = _settle(kernel, work, connection_id, check_id=check_id, result=result)
+        check = _settle(kernel, work, connection, check_id=check_id, result=result)
         if check is None:
             raise NotFound("The connection was deleted in the meantime.", code="unknown_connection")
         audit.record(
@@ -100,7 +100,7 @@ def check_connection(kernel: Kernel, *, tenant_id: UUID, connection_id: UUID) ->
     with bind_context(tenant_id=tenant_id, connection_id=connection_id):
         result = _prove(kernel, connection)
         with kernel.unit_of_work(tenant_id) as work:
-            check = _settle(kernel, work, connection_id, check_id=check_id, result=result)
+            check = _settle(kernel, work, connection, check_id=check_id, result=result)
             oldest = kernel.clock.now() - _KEPT
             check_repository.delete_old_checks(
                 work.session, tenant_id=tenant_id, connection_id=connection_id, before=oldest
@@ -191,16 +191,23 @@ def _refusal(connection: Connection, account: ExternalAccount) -> PatchbayError 
 
 
 def _settle(
-    kernel: Kernel, work: UnitOfWork, connection_id: UUID, *, check_id: UUID, result: _Result
+    kernel: Kernel, work: UnitOfWork, begun: Connection, *, check_id: UUID, result: _Result
 ) -> ConnectionCheck | None:
     """Write a result down, and let it change the connection's status, unless it was disconnected meanwhile.
+
+    Args:
+        kernel: the process's seams.
+        work: the transaction that ends the check.
+        begun: the connection as it was when the check began: what failed since then is not disproved by it.
+        check_id: which check.
+        result: what it came to.
 
     Returns:
         The check; None if the connection was deleted meanwhile.
     """
     now = kernel.clock.now()
     connection = repository.find_connection(
-        work.session, tenant_id=work.tenant_id, connection_id=connection_id, for_update=True
+        work.session, tenant_id=work.tenant_id, connection_id=begun.id, for_update=True
     )
     check = check_repository.find_check(work.session, tenant_id=work.tenant_id, check_id=check_id)
     if connection is None or check is None:
@@ -214,11 +221,12 @@ def _settle(
         return check
     connection.scopes = list(result.scopes) or connection.scopes
     if result.error is None:
-        note_success(work, connection, now=now, proves_rights=True)
+        disproves = LASTING if connection.last_error_at == begun.last_error_at else frozenset[CauseClass]()
+        note_success(work, connection, now=now, disproves=disproves)
     else:
         note_failure(work, connection, result.error, now=now, is_check=True)
     connection.next_check_at = next_check_at(connection.status, now=now)
     work.session.add(connection)
     work.session.flush()
-    work.notify("connection", connection_id)
+    work.notify("connection", connection.id)
     return check

@@ -3,6 +3,7 @@
 The statements change only what they mean to: a worker may hold a copy of the row that is older than a disconnect.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from models import CauseClass, Connection, ConnectionStatus
@@ -23,6 +24,8 @@ TOKEN_EXPIRED = "token_expired"
 """Code of a refusal that says that the token has had its time, not that it was taken back."""
 _PATIENCE = 2
 """How many calls in a row fail, for a cause that may pass, before the connection counts as degraded."""
+LASTING = frozenset({CauseClass.AUTHORISATION, CauseClass.PERMISSION})
+"""Causes that do not pass by themselves. A paused connection keeps them in mind for when it is resumed."""
 
 
 def note_failure(
@@ -65,15 +68,19 @@ def note_failure(
     return cause
 
 
-def note_success(work: UnitOfWork, connection: Connection, *, now: datetime, proves_rights: bool = False) -> None:
+def note_success(
+    work: UnitOfWork, connection: Connection, *, now: datetime, disproves: Collection[CauseClass] = ()
+) -> None:
     """End a row of failures; writes nothing if there was none.
+
+    A cause that lasts ends only by a call that disproves it. One that was under way when another was refused says
+    nothing about the credential, and none says anything about the right that another call lacked.
 
     Args:
         work: the unit of work that records the success.
         connection: which one.
         now: the time.
-        proves_rights: whether the call showed that no right is missing; one that went through otherwise says nothing
-            about the right that another call lacked.
+        disproves: the :data:`LASTING` causes that cannot be true any more, as this call went through.
     """
     if not circuit_of(connection).is_untouched:
         circuit.note_answered(work, connection, now=now)
@@ -85,7 +92,7 @@ def note_success(work: UnitOfWork, connection: Connection, *, now: datetime, pro
     )
     if row is None or row.status in (ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED):
         return
-    if row.cause is CauseClass.PERMISSION and not proves_rights:
+    if row.cause in LASTING and row.cause not in disproves:
         return
     repository.clear_failures(work.session, tenant_id=work.tenant_id, connection_id=row.id)
     is_paused = row.status is ConnectionStatus.PAUSED
@@ -137,14 +144,10 @@ def _status_after(connection: Connection, cause: CauseClass, *, failures: int) -
     if connection.status in (ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED):
         return None
     if connection.status is ConnectionStatus.PAUSED:
-        return ConnectionStatus.PAUSED if cause in _LASTING else None
+        return ConnectionStatus.PAUSED if cause in LASTING else None
     if cause is CauseClass.AUTHORISATION:
         return ConnectionStatus.NEEDS_REAUTH
     if connection.status is ConnectionStatus.NEEDS_REAUTH:
         return None
     is_due = cause is CauseClass.PERMISSION or failures >= _PATIENCE
     return ConnectionStatus.DEGRADED if is_due else None
-
-
-_LASTING = frozenset({CauseClass.AUTHORISATION, CauseClass.PERMISSION})
-"""Causes that a paused connection keeps in mind for when it is resumed."""

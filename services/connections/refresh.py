@@ -64,12 +64,14 @@ def refresh_connection(kernel: Kernel, *, tenant_id: UUID, connection_id: UUID) 
 
     What goes wrong is noted on the connection; the sweeper comes back when the next attempt is due.
     """
-    claim = claim_renewal(kernel, tenant_id=tenant_id, connection_id=connection_id)
-    if isinstance(claim, Claim):
-        try:
+    try:
+        claim = claim_renewal(kernel, tenant_id=tenant_id, connection_id=connection_id)
+        if isinstance(claim, Claim):
             renew(kernel, claim)
-        except PatchbayError as error:
-            _log.info("connections.token.not_refreshed", connection_id=str(connection_id), code=error.code)
+    except NotFound:
+        raise
+    except PatchbayError as error:
+        _log.info("connections.token.not_refreshed", connection_id=str(connection_id), code=error.code)
 
 
 def keep_fresh(kernel: Kernel, *, tenant_id: UUID, connection_id: UUID) -> None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from models import Connection, ConnectionStatus
+from models import CauseClass, Connection, ConnectionStatus
 from services import vault
 from services.connections import refresh_repository
+from services.connections.circuit import wait_for_call
+from services.connections.circuit_repository import WAITS_FOR_PROVIDER
 from services.connections.clients import (
     CREDENTIAL_COLUMN,
     CREDENTIAL_TABLE,
@@ -69,7 +71,8 @@ def claim_renewal(
     """Take the renewal on, committed before the provider is called.
 
     Returns:
-        The claim; who holds it if it is taken; None if there is nothing to do.
+        The claim; who holds it if it is taken; None if there is nothing to do, or nothing yet: while the provider does
+        not answer, a token that still lives is good enough, and it stays due.
 
     Raises:
         NeedsReauth, RetryLater: the token is over, and now is not the time to try.
@@ -96,6 +99,10 @@ def claim_renewal(
         refresh_token = open_secrets(kernel, work, connection).get(REFRESH_TOKEN)
         if refresh_token is None:
             refusal = _refuse_without_refresh_token(work, connection, now=now)
+        elif wait := wait_for_call(work, connection):
+            if is_usable(connection, now=now):
+                return None
+            raise RetryLater(wait.words, code=WAITS_FOR_PROVIDER, provider=connection.provider, after=wait.wait)
         else:
             claim = Claim(
                 tenant_id=tenant_id,
@@ -160,7 +167,7 @@ def _settle_success(kernel: Kernel, claim: Claim, renewed: RefreshedToken, *, be
         connection.updated_at = now
         work.session.add(connection)
         work.session.flush()
-        note_success(work, connection, now=now)
+        note_success(work, connection, now=now, disproves={CauseClass.AUTHORISATION})
         work.notify("connection", connection.id)
 
 

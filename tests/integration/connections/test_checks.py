@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,13 +12,16 @@ from sqlmodel import col, select
 from models import CheckOrigin, Connection, ConnectionCheck
 from services import connections
 from services.connections import CheckView, ConnectionView
-from services.kernel.errors import Conflict, RetryLater
+from services.connections.breaker import OPENS_AFTER, PROBE_EVERY
+from services.kernel.errors import Conflict, NeedsReauth, RetryLater
+from services.kernel.http import OutboundClient, OutboundResponse
 from services.kernel.kernel import Kernel
 from services.provider_kit import registry
 from services.tenants import Actor
 from services.webhooks.sweep import run as sweep
 from tests.integration.connections.scene import Browser
 from tests.integration.connections.test_keys import connect_slack, load
+from tests.support.circuits import is_open, set_circuit
 from tests.support.clock import FakeClock
 from tests.support.line import OnDemandQueue
 from tests.support.sandbox import SandboxClient
@@ -240,3 +244,40 @@ def test_a_disconnect_during_a_check_wins(
     assert (row.status.value, row.error_count, row.next_check_at) == ("disconnected", 0, None)
     with pytest.raises(Conflict):
         run_test(kernel, owner, view)
+
+
+def test_nobody_is_asked_behind_an_open_circuit_and_the_next_check_is_the_probe(
+    kernel: Kernel, owner: Browser, sandbox: SandboxClient, view: ConnectionView
+) -> None:
+    sandbox.fail("slack", "500", count=OPENS_AFTER)
+    for _ in range(OPENS_AFTER):
+        check(kernel, owner, view)
+    assert is_open(kernel, view.id)
+    asked = sandbox.ledger().calls["slack auth.test"]
+
+    put_off = check(kernel, owner, view)
+
+    assert sandbox.ledger().calls["slack auth.test"] == asked
+    assert put_off.next_check_at is not None
+    assert timedelta() < put_off.next_check_at - kernel.clock.now() <= PROBE_EVERY
+    set_circuit(kernel, view.id, next_call="- interval '1 second'")
+    assert check(kernel, owner, view).status == "active"
+    assert sandbox.ledger().calls["slack auth.test"] == asked + 1
+    assert not is_open(kernel, view.id)
+
+
+def test_a_check_that_was_under_way_does_not_repair_what_was_refused_meanwhile(
+    kernel: Kernel, owner: Browser, view: ConnectionView
+) -> None:
+    class RefusedMeanwhile(OutboundClient):
+        def request(self, *arguments: Any, **options: Any) -> OutboundResponse:
+            answer = super().request(*arguments, **options)
+            with kernel.unit_of_work(owner.actor.tenant_id) as work:
+                refusal = NeedsReauth("Slack no longer accepts this connection's token.", provider="slack")
+                connections.note_failure(work, load(kernel, owner.actor, view.id), refusal, now=kernel.clock.now())
+            return answer
+
+    slow = replace(kernel, http=RefusedMeanwhile(allow_loopback=True))
+    assert check(slow, owner, view).status == "needs_reauth"
+    assert run_test(kernel, owner, view).succeeded, "begun after the refusal"
+    assert now_of(kernel, owner, view).status == "active"

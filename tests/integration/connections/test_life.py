@@ -123,6 +123,23 @@ def test_a_missing_right_is_not_forgotten_because_another_call_goes_through(
     assert now_of(kernel, owner.actor, view).status == "active"
 
 
+def test_a_call_that_was_under_way_does_not_repair_a_refused_credential(
+    kernel: Kernel, owner: Browser, view: ConnectionView
+) -> None:
+    fail(kernel, owner.actor, view, GONE)
+    after = succeed(kernel, owner.actor, view)
+    assert (after.status, after.cause, after.last_error) == ("needs_reauth", "authorisation", GONE.message)
+    assert connections.test_connection(kernel, actor=owner.actor, connection_id=view.id).succeeded
+    assert now_of(kernel, owner.actor, view).status == "active"
+
+
+def test_nor_does_it_during_a_pause(kernel: Kernel, owner: Browser, view: ConnectionView) -> None:
+    connections.pause(kernel, actor=owner.actor, connection_id=view.id)
+    fail(kernel, owner.actor, view, GONE)
+    assert succeed(kernel, owner.actor, view).cause == "authorisation"
+    assert connections.resume(kernel, actor=owner.actor, connection_id=view.id).status == "needs_reauth"
+
+
 def test_a_refusal_about_one_channel_changes_nothing(kernel: Kernel, owner: Browser, view: ConnectionView) -> None:
     after = fail(kernel, owner.actor, view, ELSEWHERE, ELSEWHERE, ELSEWHERE)
     assert (after.status, after.cause, after.error_count) == ("active", "none", 3)

@@ -25,6 +25,7 @@ from services.tenants import Actor
 from services.webhooks import sweep
 from tests.integration.connections.scene import PUBLIC_URL
 from tests.integration.connections.walk import start_walk
+from tests.support.circuits import is_open, set_circuit
 from tests.support.clock import FakeClock
 from tests.support.line import OnDemandQueue
 from tests.support.sandbox import SandboxClient, running_sandbox
@@ -398,3 +399,41 @@ def _is_swept(link: Link) -> bool:
 def _set(link: Link, assignment: str) -> None:
     with link.kernel.unscoped_session("test moves the connection") as session:
         session.connection().execute(text(f"UPDATE connection SET {assignment}"))
+
+
+def test_a_token_that_still_lives_is_good_enough_while_the_provider_does_not_answer(link: Link) -> None:
+    link.clock.advance(LIFETIME - AHEAD)
+    set_circuit(link.kernel, link.id, next_call="+ interval '25 seconds'")
+    assert link.fresh() == link.stored()
+    assert link.requests() == 1
+    set_circuit(link.kernel, link.id, next_call=None)
+    before = link.stored()
+    assert link.fresh() != before and link.requests() == 2
+
+
+def test_a_token_that_is_over_waits_for_the_provider_and_its_renewal_is_the_probe(link: Link) -> None:
+    link.clock.advance(LIFETIME)
+    set_circuit(link.kernel, link.id, next_call="+ interval '25 seconds'")
+    with pytest.raises(RetryLater, match=r"^Slack does not answer; tried again at ") as caught:
+        link.fresh()
+    assert caught.value.code == connections.WAITS_FOR_PROVIDER
+    assert caught.value.after is not None and timedelta() < caught.value.after <= timedelta(seconds=25)
+    connections.refresh_connection(link.kernel, tenant_id=link.actor.tenant_id, connection_id=link.id)
+    assert link.requests() == 1 and link.row().status is ConnectionStatus.ACTIVE
+
+    set_circuit(link.kernel, link.id, next_call="- interval '1 second'")
+    connections.refresh_connection(link.kernel, tenant_id=link.actor.tenant_id, connection_id=link.id)
+    assert link.requests() == 2 and not is_open(link.kernel, link.id)
+
+
+def test_a_renewal_repairs_what_was_refused_with_the_token_before(link: Link) -> None:
+    class RefusedMeanwhile(OutboundClient):
+        def request(self, *arguments: Any, **options: Any) -> OutboundResponse:
+            refusal = NeedsReauth("Slack no longer accepts this connection's token.", provider="slack")
+            with link.kernel.unit_of_work(link.actor.tenant_id) as work:
+                connections.note_failure(work, link.row(), refusal, now=link.clock.now())
+            return super().request(*arguments, **options)
+
+    link.clock.advance(LIFETIME)
+    link.fresh(replace(link.kernel, http=RefusedMeanwhile(allow_loopback=True)))
+    assert (link.row().status, link.row().cause) == (ConnectionStatus.ACTIVE, CauseClass.NONE)
