@@ -27,7 +27,7 @@ from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 import workers.jobs
-from services.kernel.db import is_outage
+from services.kernel.db import is_lock_wait, is_outage
 from services.kernel.kernel import build_kernel
 from services.kernel.log import get_logger
 from services.kernel.queue import QUEUE_NAME
@@ -130,6 +130,8 @@ class PatchbayWorker(SimpleWorker):
         """
         if is_outage(error):
             self._database_outage.note_down(error)
+        elif is_lock_wait(error):
+            log.warning("worker.job.put_off", job=job.func_name, reason="somebody holds a lock")
         elif isinstance(error, (RedisError, InvalidJobOperation, NoSuchJobError)):
             # Redis is only told what became of a job; the work itself is in the database.
             log.warning("worker.job.forgotten", job=job.func_name, error=type(error).__name__)

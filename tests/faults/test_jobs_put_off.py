@@ -1,13 +1,15 @@
-"""A Redis that forgets a job while it runs costs nothing but the wake-up: the work itself is in the database."""
+"""What a job does not get costs it nothing but time: the work itself is in the database."""
 
 import logging
 from collections.abc import Generator, Iterator
 from typing import cast
 
+import psycopg
 import pytest
 from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
+from sqlalchemy.exc import OperationalError
 
 from services.kernel.queue import QUEUE_NAME
 from services.kernel.settings import Settings
@@ -36,6 +38,16 @@ def forget_everything(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client:
         for key in cast(Iterator[bytes], client.scan_iter()):
             client.unlink(key)
+
+
+def meet_a_lock() -> None:
+    raise OperationalError("", {}, psycopg.errors.LockNotAvailable())
+
+
+def test_a_table_that_somebody_holds_is_no_error(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer).enqueue(meet_a_lock, result_ttl=0)
+    PatchbayWorker(redis, outage=Outage("test.redis"), database_outage=Outage("test.database")).work(burst=True)
+    assert any("worker.job.put_off" in record.getMessage() for record in caplog.records)
 
 
 def test_a_job_that_redis_forgets_is_no_error(
