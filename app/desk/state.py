@@ -25,6 +25,7 @@ from app.desk.words import Event, history
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import SessionState, Steps, complain, parse_id, query_value
+from app.session.visits import Visited
 from services.agents import list_agents
 from services.connections import (
     ConnectionView,
@@ -40,7 +41,7 @@ from services.connections import (
     sync_numbers,
     test_connection,
 )
-from services.kernel.errors import PatchbayError
+from services.kernel.errors import NotFound, PatchbayError
 from services.tenants import Actor, Permission
 from services.webhooks import list_deliveries
 
@@ -56,7 +57,7 @@ class Choice:
     name: str
 
 
-class DeskState(rx.State):
+class DeskState(Visited, rx.State):
     """The connection one works on, and the dialog that is open."""
 
     item: Item = NO_ITEM
@@ -80,8 +81,12 @@ class DeskState(rx.State):
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
     async def load(self) -> Steps:
-        """Clear the desk for the page that opens; a notice's link names what to repair."""
-        self.dialog = self.act = self.busy = self.error = self.said = self.said_kind = ""
+        """Clear the desk of what another visit left there; a notice's link names what to repair."""
+        self.busy = ""
+        if await self._is_new_visit():
+            self.dialog = self.act = self.error = self.said = self.said_kind = ""
+        else:
+            await self._look_at_it_again()
         connection_id, act = query_value(self, "connection"), query_value(self, "act")
         if self.router.route_id == routes.ALL_INTEGRATIONS and connection_id and act:
             async for event in self._open_repair(connection_id, act):
@@ -96,6 +101,7 @@ class DeskState(rx.State):
         form = form_for(found, scheme_id, agent_id=agent_id) if found else None
         if form is None:
             return rx.toast.error("There is no way to connect this service on this server.")
+        await self._note_visit()
         self.item, self.form, self.dialog, self.error = NO_ITEM, form, "keys", ""
         return None
 
@@ -285,9 +291,19 @@ class DeskState(rx.State):
         self.said = self.said_kind = ""
 
     async def _lay_down(self, connection_id: str) -> ConnectionView:
+        await self._note_visit()
         found = await in_thread(_load, current_actor(), parse_id(connection_id))
         self.item, self.agents, self.error = build_item(found.connection, found.providers), list(found.agents), ""
         return found.connection
+
+    async def _look_at_it_again(self) -> None:
+        """Bring the connection of the open dialog up to date; without it there is nothing to be asked about."""
+        if not (self.dialog and self.item.id):
+            return
+        try:
+            await self._lay_down(self.item.id)
+        except NotFound:
+            self.dialog = ""
 
     async def _open_repair(self, connection_id: str, act: str) -> Steps:
         may_edit = current_actor().may(Permission.CONNECTIONS_EDIT)

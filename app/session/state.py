@@ -10,6 +10,7 @@ from reflex.event import EventCallback, EventSpec
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.tabs import TABS
+from app.session.visits import arrive
 from services.agents import AgentView, get_agent
 from services.health import FindingView, list_findings, summarise
 from services.kernel.errors import InvalidInput, NotFound, PatchbayError
@@ -85,6 +86,7 @@ class SessionState(rx.State):
     async def load(self) -> None:
         """Read the tenant and the actor, and join the tenant's live updates."""
         actor = current_actor()
+        await arrive(self)
         TABS.join(actor.tenant_id, token=self.router.session.client_token, route=self.router.route_id)
         tenant = await in_thread(get_tenant, get_kernel(), actor=actor)
         health = await in_thread(summarise, get_kernel(), actor=actor)

@@ -8,13 +8,14 @@ from app.desk.own_app.view import NO_GUIDE, App, Guide, app_of, guide_of
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain, parse_id
+from app.session.visits import Visited
 from services.connections import delete_app, describe_app, list_apps
 from services.kernel.errors import PatchbayError
 from services.kernel.kernel import Kernel
 from services.tenants import Actor, Permission
 
 
-class OwnAppState(rx.State):
+class OwnAppState(Visited, rx.State):
     """The provider whose app is looked at."""
 
     guide: Guide = NO_GUIDE
@@ -26,6 +27,7 @@ class OwnAppState(rx.State):
     @guarded(Permission.CONNECTIONS_EDIT)
     async def open_apps(self, provider: str, agent_id: str) -> rx.event.EventSpec | None:
         """Show how to register an app at a provider, and the apps that are here."""
+        await self._note_visit()
         self.agent_id = agent_id
         try:
             await self._read(provider)
@@ -78,8 +80,9 @@ class OwnAppState(rx.State):
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
     async def load(self) -> None:
-        """Begin with the dialog closed: a walk that began in it ends on the page."""
-        self.is_open = False
+        """Close what another visit left open: a walk that began in the dialog ends on the page."""
+        if await self._is_new_visit():
+            self.is_open = False
 
     async def _read(self, provider: str) -> None:
         found = await in_thread(_load, get_kernel(), current_actor(), provider, self.agent_id)

@@ -10,14 +10,15 @@ from app.desk.sender.view import NOBODY, Domain, Sender, domain_of, sender_of
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain, parse_id
+from app.session.visits import Visited
 from services import email
 from services.email import SenderForm, SenderView
-from services.kernel.errors import Conflict, InvalidInput, PatchbayError
+from services.kernel.errors import Conflict, InvalidInput, NotFound, PatchbayError
 from services.kernel.kernel import Kernel
 from services.tenants import Actor, Permission
 
 
-class SenderState(rx.State):
+class SenderState(Visited, rx.State):
     """The connection and the agent whose sender is looked at."""
 
     connection_id: str = ""
@@ -36,11 +37,12 @@ class SenderState(rx.State):
         """Show which address an agent writes from, or propose one."""
         self.connection_id, self.agent_id = connection_id, agent_id
         self.wrong_field = self.wrong_text = ""
+        await self._note_visit()
         try:
-            found = await in_thread(_read, get_kernel(), current_actor(), parse_id(connection_id), parse_id(agent_id))
+            await self._look()
         except PatchbayError as error:
             return complain(error)
-        self.sender, self.domains, self.is_open = found.sender, list(found.domains), True
+        self.is_open = True
         return None
 
     @rx.event
@@ -127,8 +129,20 @@ class SenderState(rx.State):
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
     async def load(self) -> None:
-        """Begin with the dialog closed."""
-        self.is_open = False
+        """Close what another visit left open, and what was about something that is gone."""
+        if await self._is_new_visit():
+            self.is_open = False
+        if self.is_open:
+            try:
+                await self._look()
+            except NotFound:
+                self.is_open = False
+
+    async def _look(self) -> None:
+        found = await in_thread(
+            _read, get_kernel(), current_actor(), parse_id(self.connection_id), parse_id(self.agent_id)
+        )
+        self.sender, self.domains = found.sender, list(found.domains)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

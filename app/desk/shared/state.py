@@ -10,14 +10,15 @@ from app.desk.state import Choice
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain, parse_id
+from app.session.visits import Visited
 from services import channels
 from services.agents import list_agents
-from services.kernel.errors import InvalidInput, PatchbayError
+from services.kernel.errors import InvalidInput, NotFound, PatchbayError
 from services.kernel.kernel import Kernel
 from services.tenants import Actor, Permission
 
 
-class ChannelsState(rx.State):
+class ChannelsState(Visited, rx.State):
     """The connection whose channels are looked at."""
 
     connection_id: str = ""
@@ -36,6 +37,7 @@ class ChannelsState(rx.State):
     async def open_channels(self, connection_id: str) -> rx.event.EventSpec | None:
         """Show a connection's channels."""
         self.connection_id, self.query, self.saved, self.wrong = connection_id, "", "", ""
+        await self._note_visit()
         try:
             found = await in_thread(_open, get_kernel(), current_actor(), parse_id(connection_id))
         except PatchbayError as error:
@@ -146,8 +148,14 @@ class ChannelsState(rx.State):
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
     async def load(self) -> None:
-        """Begin with the dialog closed."""
-        self.is_open = False
+        """Close what another visit left open, and what was about something that is gone."""
+        if await self._is_new_visit():
+            self.is_open = False
+        if self.is_open:
+            try:
+                self.data = await self._page()
+            except NotFound:
+                self.is_open = False
 
     async def _save(self, channel_id: str, mode: str, agent_id: str) -> rx.event.EventSpec | None:
         try:

@@ -10,6 +10,7 @@ from app.desk.upkeep.view import NOTHING, Kept, changed_words, deletion_effects,
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import SessionState, Steps, complain, parse_id
+from app.session.visits import Visited
 from services.agents import list_agents
 from services.connections import (
     AgentChoice,
@@ -20,12 +21,12 @@ from services.connections import (
     preview_disconnect,
     update_settings,
 )
-from services.kernel.errors import Conflict, InvalidInput, PatchbayError
+from services.kernel.errors import Conflict, InvalidInput, NotFound, PatchbayError
 from services.kernel.kernel import Kernel
 from services.tenants import Actor, Permission
 
 
-class UpkeepState(rx.State):
+class UpkeepState(Visited, rx.State):
     """The connection that is looked at, and which of the two dialogs is open."""
 
     item: Kept = NOTHING
@@ -40,8 +41,15 @@ class UpkeepState(rx.State):
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
     async def load(self) -> None:
-        """Begin with the dialogs closed."""
-        self._put_away()
+        """Close what another visit left open, and what was about something that is gone."""
+        self.is_busy = False
+        if await self._is_new_visit():
+            self._put_away()
+        if self.dialog:
+            try:
+                self.item = kept_of(await self._lay_down(self.item.id))
+            except NotFound:
+                self._put_away()
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
@@ -130,6 +138,7 @@ class UpkeepState(rx.State):
 
     async def _lay_down(self, connection_id: str) -> ConnectionView:
         kernel, actor = get_kernel(), current_actor()
+        await self._note_visit()
         connection = await in_thread(get_connection, kernel, actor=actor, connection_id=parse_id(connection_id))
         agents = await in_thread(list_agents, kernel, actor=actor)
         self.agents = [Choice(id=str(agent.id), name=agent.name) for agent in agents]

@@ -8,7 +8,9 @@ import reflex as rx
 from app.pages.actions.view import STATES, Group, Run, groups_of, run_of
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
+from app.session.live_page import LivePage
 from app.session.state import Steps, complain, parse_id, route_id
+from app.session.visits import Visited
 from models import GrantMode
 from services import actions
 from services.kernel.errors import InvalidInput, PatchbayError
@@ -18,7 +20,7 @@ from services.tenants import Actor, Permission
 _PAGE = 25
 
 
-class ActionsState(rx.State):
+class ActionsState(Visited, LivePage, rx.State):
     """What one agent may do, and did."""
 
     agent_id: str = ""
@@ -28,8 +30,6 @@ class ActionsState(rx.State):
     next_cursor: str = ""
     show: str = ""
     """The state that the log is filtered by; empty for all."""
-    phase: str = "loading"
-    trouble: str = ""
     asked: str = ""
     """The run that somebody is deciding on, with its verdict: ``approve`` or ``reject``; empty for none."""
     verdict: str = ""
@@ -41,7 +41,8 @@ class ActionsState(rx.State):
     @guarded(Permission.AGENTS_VIEW)
     async def load(self) -> None:
         """Read everything for the agent in the address."""
-        self.asked = self.verdict = ""
+        if await self._is_new_visit():
+            self.asked = self.verdict = ""
         try:
             agent_id = str(route_id(self, "agent_id"))
             if agent_id != self.agent_id:
@@ -50,17 +51,14 @@ class ActionsState(rx.State):
             await self._read()
         except PatchbayError as error:
             self.phase, self.trouble = "failed", error.message
+        if all(run.id != self.asked for run in self.waiting):
+            self.asked = self.verdict = ""
 
     @rx.event
     @guarded(Permission.AGENTS_VIEW)
     async def on_live(self, row_id: str) -> None:
         """Read again: an action was asked for, decided on, or has ended."""
-        if self.phase != "ready" or not row_id:
-            return
-        try:
-            await self._read()
-        except PatchbayError as error:
-            self.phase, self.trouble = "failed", error.message
+        await self._follow(row_id)
 
     @rx.event
     @guarded(Permission.AGENTS_VIEW)
@@ -121,6 +119,7 @@ class ActionsState(rx.State):
         run = next((run for run in self.waiting if run.id == run_id), None)
         if run is None or verdict not in ("approve", "reject"):
             return
+        await self._note_visit()
         self.asked, self.verdict, self.asked_title, self.wrong = run.id, verdict, run.title, ""
 
     @rx.event

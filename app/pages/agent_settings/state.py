@@ -3,43 +3,38 @@
 import reflex as rx
 
 from app import routes
+from app.session.form import StoredForm
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import AgentState, Steps, complain, route_id
 from models import AgentStatus
-from services.agents import AgentForm, delete_agent, get_agent, set_status, update_agent
+from services.agents import AgentForm, AgentView, delete_agent, get_agent, set_status, update_agent
 from services.kernel.errors import InvalidInput, PatchbayError
 from services.tenants import Permission
 
 
-class AgentSettingsState(rx.State):
+class AgentSettingsState(StoredForm, rx.State):
     """The form as last loaded or saved; what is typed stays in the browser until it is submitted."""
 
     name: str = ""
     purpose: str = ""
     instructions: str = ""
     model: str = ""
-    revision: int = 0
     phase: str = "loading"
-    is_saving: bool = False
     is_deleting: bool = False
-    wrong_field: str = ""
-    wrong_text: str = ""
 
     @rx.event
     @guarded(Permission.AGENTS_VIEW)
     async def load(self) -> None:
         """Read the agent."""
-        self.wrong_field = self.wrong_text = ""
-        self.is_deleting = False
+        if await self._is_new_visit():
+            self.is_deleting, self.wrong_field, self.wrong_text = False, "", ""
         try:
             agent = await in_thread(get_agent, get_kernel(), actor=current_actor(), agent_id=route_id(self, "agent_id"))
         except PatchbayError:
             self.phase = "failed"
             return
-        self.name, self.purpose, self.instructions = agent.name, agent.purpose, agent.instructions
-        self.model = agent.model
-        self.revision += 1
+        self._show(agent)
         self.phase = "ready"
 
     @rx.event
@@ -66,8 +61,7 @@ class AgentSettingsState(rx.State):
         except PatchbayError as error:
             yield complain(error)
         else:
-            self.name, self.purpose, self.instructions = agent.name, agent.purpose, agent.instructions
-            self.model = agent.model
+            self._show(agent)
             yield AgentState.load()
             yield rx.toast.success("Saved.")
         finally:
@@ -93,6 +87,7 @@ class AgentSettingsState(rx.State):
     @guarded(Permission.AGENTS_EDIT)
     async def ask_delete(self) -> None:
         """Ask before deleting."""
+        await self._note_visit()
         self.is_deleting = True
 
     @rx.event
@@ -112,6 +107,11 @@ class AgentSettingsState(rx.State):
             yield complain(error)
         else:
             yield rx.redirect(routes.TEAM)
+
+    def _show(self, agent: AgentView) -> None:
+        self.name, self.purpose, self.instructions = agent.name, agent.purpose, agent.instructions
+        self.model = agent.model
+        self._draw(agent.id, self.name, self.purpose, self.instructions, self.model)
 
     async def _set_status(self, status: AgentStatus, said: str) -> Steps:
         try:

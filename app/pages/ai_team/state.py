@@ -7,12 +7,13 @@ from app.pages.ai_team.view import AgentRow, FirstStep, agent_row, first_steps
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain
+from app.session.visits import Visited
 from services.agents import AgentForm, create_agent, list_agents
 from services.kernel.errors import InvalidInput, PatchbayError
 from services.tenants import Permission
 
 
-class TeamState(rx.State):
+class TeamState(Visited, rx.State):
     """Agents as listed, and whether the form for a new one is open."""
 
     rows: rx.Field[list[AgentRow]] = rx.field(default_factory=list)
@@ -28,6 +29,8 @@ class TeamState(rx.State):
     @guarded(Permission.AGENTS_VIEW)
     async def load(self) -> None:
         """Read the tenant's agents."""
+        if await self._is_new_visit():
+            self.is_creating = False
         try:
             agents = await in_thread(list_agents, get_kernel(), actor=current_actor())
         except PatchbayError as error:
@@ -41,6 +44,7 @@ class TeamState(rx.State):
     @guarded(Permission.AGENTS_EDIT)
     async def open_form(self) -> None:
         """Show the form for a new agent."""
+        await self._note_visit()
         self.is_creating, self.wrong_field, self.wrong_text = True, "", ""
 
     @rx.event

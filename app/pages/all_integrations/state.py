@@ -25,6 +25,7 @@ from app.pages.all_integrations.view import (
 )
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
+from app.session.live_page import LivePage
 from app.session.outcome import read_outcome
 from app.session.state import Steps, complain, parse_id, query_value
 from services.agents import list_agents
@@ -41,7 +42,7 @@ from services.kernel.kernel import Kernel
 from services.tenants import Actor, Permission
 
 
-class OverviewState(rx.State):
+class OverviewState(LivePage, rx.State):
     """The list as filtered by the address."""
 
     rows: rx.Field[list[Row]] = rx.field(default_factory=list)
@@ -57,8 +58,6 @@ class OverviewState(rx.State):
     total: int = 0
     filters: rx.Field[dict[str, str]] = rx.field(default_factory=lambda: dict.fromkeys(FILTERS, ""))
     is_filtered: bool = False
-    phase: str = "loading"
-    trouble: str = ""
     banner_kind: str = ""
     banner_text: str = ""
     wrong_field: str = ""
@@ -75,21 +74,13 @@ class OverviewState(rx.State):
         self.filters = {name: "" if is_walk else query_value(self, name)[:200] for name in FILTERS}
         self.is_filtered = any(self.filters.values())
         self.wrong_field = self.wrong_text = self.busy = ""
-        try:
-            await self._read()
-        except PatchbayError as error:
-            self.phase, self.trouble = "failed", error.message
+        await self._read_again()
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
     async def on_live(self, row_id: str) -> None:
         """Read again: a connection of the tenant has changed."""
-        if self.phase != "ready" or not row_id:
-            return
-        try:
-            await self._read()
-        except PatchbayError as error:
-            self.phase, self.trouble = "failed", error.message
+        await self._follow(row_id)
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)

@@ -9,6 +9,7 @@ from app.pages.calendar.shapes import AgendaDay, Bar, Choice, Day, Detail, Paths
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain, parse_id, query_value, route_id
+from app.session.visits import Visited
 from services.calendar import request_sync
 from services.kernel.errors import InvalidInput, PatchbayError
 from services.tenants import Permission, list_time_zones, set_time_zone
@@ -17,7 +18,7 @@ NO_DETAIL = Detail()
 NO_PATHS = Paths()
 
 
-class CalendarState(rx.State):
+class CalendarState(Visited, rx.State):
     """What is shown of one week."""
 
     agent_id: str = ""
@@ -55,7 +56,9 @@ class CalendarState(rx.State):
     @guarded(Permission.CONNECTIONS_VIEW)
     async def load(self) -> None:
         """Read what the address asks for."""
-        self.is_choosing_zone = self.is_busy = False
+        self.is_busy = False
+        if await self._is_new_visit():
+            self.is_choosing_zone, self.detail, self._open_id = False, NO_DETAIL, ""
         try:
             agent_id = str(route_id(self, "agent_id"))
             if agent_id != self.agent_id:
@@ -87,6 +90,7 @@ class CalendarState(rx.State):
     async def open_meeting(self, event_id: str) -> None:
         """Show everything about a meeting."""
         self._open_id = event_id
+        await self._note_visit()
         await self._read_again()
 
     @rx.event
@@ -114,6 +118,7 @@ class CalendarState(rx.State):
     @guarded(Permission.CONNECTIONS_EDIT)
     async def ask_zone(self) -> None:
         """Offer the zones in which the company's days may begin and end."""
+        await self._note_visit()
         self.zones, self.wrong_text = list(list_time_zones()), ""
         self.is_choosing_zone = True
 

@@ -8,10 +8,10 @@ from app import routes
 from app.pages.catalogue.view import Detail, Pill, Row, Search, detail, pills, row
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
+from app.session.live_page import LivePage
 from app.session.state import query_value
 from services.agents import list_agents
 from services.catalogue import CatalogueView, list_catalogue
-from services.kernel.errors import PatchbayError
 from services.tenants import Actor, Permission
 
 NONE_OPEN = Detail()
@@ -26,7 +26,7 @@ class Choice:
     name: str
 
 
-class CatalogueState(rx.State):
+class CatalogueState(LivePage, rx.State):
     """What fits the search, and the open drawer."""
 
     rows: rx.Field[list[Row]] = rx.field(default_factory=list)
@@ -44,8 +44,8 @@ class CatalogueState(rx.State):
     detail: Detail = NONE_OPEN
     unknown: str = ""
     """What the address calls a service that the catalogue does not have."""
-    phase: str = "loading"
-    trouble: str = ""
+    _asked: str = ""
+    """The service whose drawer is to be open."""
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
@@ -54,18 +54,14 @@ class CatalogueState(rx.State):
         query = query_value(self, "q")[:_LONGEST_QUERY]
         if query != self.query:
             self.query, self.revision = query, self.revision + 1
-        self.category = query_value(self, "category")
-        try:
-            await self._read(query_value(self, "provider"))
-        except PatchbayError as error:
-            self.phase, self.trouble = "failed", error.message
+        self.category, self._asked = query_value(self, "category"), query_value(self, "provider")
+        await self._read_again()
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
     async def on_live(self, row_id: str) -> None:
         """Read again: a connection of the tenant has changed."""
-        if self.phase == "ready" and row_id:
-            await self._read(self.detail.slug)
+        await self._follow(row_id)
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)
@@ -78,7 +74,7 @@ class CatalogueState(rx.State):
     @guarded(Permission.CONNECTIONS_VIEW)
     async def close(self) -> rx.event.EventSpec:
         """Put the drawer away."""
-        self.detail = NONE_OPEN
+        self.detail, self._asked = NONE_OPEN, ""
         return rx.redirect(routes.catalogue(query=self.query, category=self.category))
 
     @rx.event
@@ -89,7 +85,8 @@ class CatalogueState(rx.State):
         if chosen:
             self.agent_id, self.agent_name = chosen.id, chosen.name
 
-    async def _read(self, provider: str) -> None:
+    async def _read(self) -> None:
+        provider = self._asked
         search = Search(query=self.query, category=self.category)
         loaded = await in_thread(_load, current_actor(), search, provider)
         view, entries = loaded.view, loaded.view.entries

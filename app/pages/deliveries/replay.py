@@ -11,6 +11,7 @@ from app.pages.deliveries.view import KINDS, filter_of
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain, parse_id
+from app.session.visits import Visited
 from services import webhooks
 from services.kernel.errors import InvalidInput, PatchbayError
 from services.tenants import Permission
@@ -19,7 +20,7 @@ from services.webhooks import DeliveryFilter, ReplayView
 _THINGS = {"process": "delivery", "rehearse": "answer", "send": "answer"}
 
 
-class ReplayState(rx.State):
+class ReplayState(Visited, rx.State):
     """The replay that somebody is asked about."""
 
     kind: str = ""
@@ -33,6 +34,8 @@ class ReplayState(rx.State):
     """Some of it may have arrived already: to send it again must be said."""
     wrong: str = ""
     is_busy: bool = False
+    _asked_at: str = ""
+    """The address, which says what is listed and which delivery is open."""
     _asked: DeliveryFilter = DeliveryFilter()
     """Which deliveries it is about."""
     _key: str = ""
@@ -41,8 +44,9 @@ class ReplayState(rx.State):
     @rx.event
     @guarded(Permission.DELIVERIES_VIEW)
     async def load(self) -> None:
-        """Forget what was asked on another visit."""
-        self.kind, self.wrong = "", ""
+        """Forget what was asked on another visit, or about what is looked at no longer."""
+        if self._asked_at != str(self.router.url) or await self._is_new_visit():
+            self.kind, self.wrong = "", ""
 
     @rx.event
     @guarded(Permission.DELIVERIES_REPLAY)
@@ -108,6 +112,8 @@ class ReplayState(rx.State):
 
     async def _ask(self, kind: str, wanted: DeliveryFilter) -> rx.event.EventSpec | None:
         self._asked, self._key, self.wrong = wanted, uuid4().hex, ""
+        self._asked_at = str(self.router.url)
+        await self._note_visit()
         try:
             planned = await in_thread(
                 webhooks.replay,

@@ -13,6 +13,7 @@ from app.pages.integrations.extras import Extras
 from app.pages.integrations.view import build_cards, concerns, needs_of
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
+from app.session.live_page import LivePage
 from app.session.outcome import read_outcome
 from app.session.state import parse_id, query_value, route_id
 from services import calendar, email
@@ -45,13 +46,11 @@ _GO_TO_CARD = """
 """Goes to the card of a service as soon as it is drawn; the slug is a card's own, never the address's words."""
 
 
-class IntegrationsState(rx.State):
+class IntegrationsState(LivePage, rx.State):
     """The cards, and what needs a person."""
 
     cards: rx.Field[list[Card]] = rx.field(default_factory=list)
     findings: rx.Field[list[Finding]] = rx.field(default_factory=list)
-    phase: str = "loading"
-    trouble: str = ""
     agent_id: str = ""
     banner_kind: str = ""
     banner_text: str = ""
@@ -79,13 +78,7 @@ class IntegrationsState(rx.State):
     @guarded(Permission.CONNECTIONS_VIEW)
     async def on_live(self, row_id: str) -> None:
         """Read again: a connection of the tenant has changed."""
-        if self.phase != "ready" or not row_id:
-            return
-        try:
-            await self._read()
-        except PatchbayError as error:
-            # What the page is about may be gone meanwhile.
-            self.phase, self.trouble = "failed", error.message
+        await self._follow(row_id)
 
     @rx.event
     @guarded(Permission.CONNECTIONS_VIEW)

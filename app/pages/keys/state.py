@@ -19,12 +19,13 @@ from app.pages.keys.view import (
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain
+from app.session.visits import Visited
 from services.kernel.errors import PatchbayError
 from services.tenants import Permission
 from services.vault import KeyStatusView, list_key_status, revert_rotation, start_rotation
 
 
-class KeysState(rx.State):
+class KeysState(Visited, rx.State):
     """What owners see of their keys."""
 
     keys: rx.Field[list[Key]] = rx.field(default_factory=list)
@@ -49,7 +50,9 @@ class KeysState(rx.State):
     @guarded(Permission.KEYS_EDIT)
     async def load(self) -> None:
         """Read where the keys stand."""
-        self.dialog, self.is_busy = "", False
+        self.is_busy = False
+        if await self._is_new_visit():
+            self.dialog = ""
         await self._read()
 
     @rx.event
@@ -63,6 +66,7 @@ class KeysState(rx.State):
     @guarded(Permission.KEYS_EDIT)
     async def ask(self, what: str) -> None:
         """Show what a rotation, or the way back, would do."""
+        await self._note_visit()
         await self._read()
         self.dialog = what if what in {"rotate", "revert"} else ""
 

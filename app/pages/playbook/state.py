@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import reflex as rx
 
+from app.session.form import StoredForm
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import Steps, complain, route_id
@@ -45,15 +46,12 @@ def locate(error: InvalidInput) -> Problem:
     return Problem(message=error.message)
 
 
-class PlaybookState(rx.State):
+class PlaybookState(StoredForm, rx.State):
     """An agent's playbook."""
 
     agent: str = ""
     entries: rx.Field[list[Entry]] = rx.field(default_factory=list)
-    revision: int = 0
-    """Changes whenever ``entries`` was loaded or saved."""
     problem: Problem = Problem()
-    is_saving: bool = False
     phase: str = "loading"
     trouble: str = ""
 
@@ -61,16 +59,16 @@ class PlaybookState(rx.State):
     @guarded(Permission.AGENTS_VIEW)
     async def load(self) -> None:
         """Read the entries."""
-        self.problem = Problem()
         try:
             agent_id = route_id(self, "agent_id")
             views = await in_thread(list_playbook, get_kernel(), actor=current_actor(), agent_id=agent_id)
         except PatchbayError as error:
             self.phase, self.trouble = "failed", error.message
             return
-        self.agent = str(agent_id)
+        if str(agent_id) != self.agent:
+            self.agent, self.problem = str(agent_id), Problem()
         self.entries = entries_of(tuple(views))
-        self.revision += 1
+        self._draw(self.agent, self.entries)
         self.phase = "ready"
 
     @rx.event

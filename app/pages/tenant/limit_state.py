@@ -5,38 +5,29 @@ from collections.abc import Callable
 import reflex as rx
 
 from app.pages.tenant.limit import Gauge, field_of, gauges, read_draft, shown_values
+from app.session.form import StoredForm
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
-from app.session.state import Steps, complain
-from services.kernel.errors import InvalidInput, PatchbayError
+from app.session.live_page import LivePage
+from app.session.state import Steps
+from services.kernel.errors import PatchbayError
 from services.limits import LimitDraft, LimitView, get_company_limit, set_company_limit
 from services.tenants import Permission
 
 
-class CompanyLimitState(rx.State):
+class CompanyLimitState(StoredForm, LivePage, rx.State):
     """The form, and what is used; what is typed stays in the browser until it is submitted."""
 
     values: dict[str, str] = {}  # noqa: RUF012 (Reflex copies it for each session)
     gauges: rx.Field[list[Gauge]] = rx.field(default_factory=list)
     is_default: bool = True
-    revision: int = 0
-    phase: str = "loading"
-    trouble: str = ""
-    is_saving: bool = False
-    wrong_field: str = ""
-    wrong_text: str = ""
 
     @rx.event
     @guarded(Permission.AGENTS_VIEW)
     async def load(self) -> None:
         """Read the limit and what is used of it."""
-        self.wrong_field = self.wrong_text = ""
-        try:
-            view = await in_thread(get_company_limit, get_kernel(), actor=current_actor())
-        except PatchbayError as error:
-            self.phase, self.trouble = "failed", error.message
-        else:
-            self._show(view)
+        await self._begin()
+        await self._read_again()
 
     @rx.event
     @guarded(Permission.AGENTS_VIEW)
@@ -66,21 +57,18 @@ class CompanyLimitState(rx.State):
             yield step
 
     async def _set(self, draft: Callable[[], LimitDraft | None]) -> Steps:
-        self.is_saving, self.wrong_field, self.wrong_text = True, "", ""
-        yield
-        try:
-            view = await in_thread(set_company_limit, get_kernel(), actor=current_actor(), draft=draft())
-        except InvalidInput as error:
-            self.wrong_field, self.wrong_text = field_of(error), error.message
-        except PatchbayError as error:
-            yield complain(error)
-        else:
-            self._show(view)
-            yield rx.toast.success("Saved.")
-        finally:
-            self.is_saving = False
+        kernel, actor = get_kernel(), current_actor()
+
+        def save() -> LimitView:
+            return set_company_limit(kernel, actor=actor, draft=draft())
+
+        async for step in self._save(save, self._show, field_of=field_of):
+            yield step
+
+    async def _read(self) -> None:
+        self._show(await in_thread(get_company_limit, get_kernel(), actor=current_actor()))
 
     def _show(self, view: LimitView) -> None:
         self.values, self.gauges, self.is_default = shown_values(view), list(gauges(view)), view.is_default
-        self.revision += 1
+        self._draw(self.values)
         self.phase = "ready"

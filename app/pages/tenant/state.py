@@ -6,6 +6,7 @@ import reflex as rx
 
 from app import routes
 from app.pages.tenant.view import deletion_effects
+from app.session.form import StoredForm
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
 from app.session.state import SessionState, Steps, complain
@@ -13,28 +14,26 @@ from services.kernel.errors import InvalidInput, PatchbayError
 from services.tenants import Permission, delete_tenant, get_tenant, preview_deletion, rename_tenant
 
 
-class TenantState(rx.State):
+class TenantState(StoredForm, rx.State):
     """The company as last loaded or saved."""
 
     name: str = ""
     created_at: str = ""
     may_edit: bool = False
-    revision: int = 0
     effects: rx.Field[list[str]] = rx.field(default_factory=list)
     phase: str = "loading"
     trouble: str = ""
     is_deleting: bool = False
     """Whether the dialog that asks is open."""
     is_busy: bool = False
-    wrong_field: str = ""
-    wrong_text: str = ""
 
     @rx.event
     @guarded(Permission.AGENTS_VIEW)
     async def load(self) -> None:
         """Read the company."""
-        self.is_deleting = self.is_busy = False
-        self.wrong_field = self.wrong_text = ""
+        self.is_busy = False
+        if await self._is_new_visit():
+            self.is_deleting, self.wrong_field, self.wrong_text = False, "", ""
         actor = current_actor()
         try:
             tenant = await in_thread(get_tenant, get_kernel(), actor=actor)
@@ -43,7 +42,7 @@ class TenantState(rx.State):
             return
         self.name, self.created_at = tenant.name, tenant.created_at.isoformat()
         self.may_edit = actor.may(Permission.MEMBERS_EDIT)
-        self.revision += 1
+        self._draw(self.name)
         self.phase = "ready"
 
     @rx.event
@@ -75,6 +74,7 @@ class TenantState(rx.State):
             contents = await in_thread(preview_deletion, get_kernel(), actor=current_actor())
         except PatchbayError as error:
             return complain(error)
+        await self._note_visit()
         self.wrong_field = self.wrong_text = ""
         self.effects, self.is_deleting = list(deletion_effects(contents)), True
         return None
