@@ -57,13 +57,15 @@ def agent_conversations(
     show: str = "",
     channel: str = "",
     address: str = "",
+    words: str = "",
     before: str = "",
     conversation_id: UUID | str = "",
     until: str = "",
 ) -> str:
     """Return the address of an agent's conversations, with filters and places in list and open conversation."""
-    asked = {"show": show, "channel": channel, "address": address, "before": before, "c": str(conversation_id)}
-    query = urlencode({name: value for name, value in {**asked, "until": until}.items() if value})
+    narrowed = {"show": show, "channel": channel, "address": address, "q": words}
+    places = {"before": before, "c": str(conversation_id), "until": until}
+    query = urlencode({name: value for name, value in {**narrowed, **places}.items() if value})
     return f"{TEAM}/{agent_id}/conversations" + (f"?{query}" if query else "")
 
 

@@ -1,5 +1,5 @@
 // The thread: day separators and times in the viewer's zone. Stays at the bottom unless one scrolled up, and then
-// says how many messages came in.
+// says how many messages came in. What was searched for is marked, and the latest place where it was said comes first.
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 
@@ -17,17 +17,30 @@ function dayName(time) {
   return time.toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 }
 
+function Words({ message, empty = "" }) {
+  if (!message.parts.length) return message.text || empty;
+  return message.parts.map((part, index) =>
+    part.is_match ? <mark key={index}>{part.text}</mark> : <span key={index}>{part.text}</span>,
+  );
+}
+
 function Bubble({ message, fresh }) {
   const time = parseTime(message.at);
   const letter = message.letter;
   const classes = ["msg", message.outbound ? "out" : "", message.by_person ? "human" : "", message.failed ? "failed" : ""];
   if (letter) classes.push("mail");
   return (
-    <li className={[...classes, fresh ? "fresh" : ""].filter(Boolean).join(" ")} data-message={message.id}>
+    <li className={[...classes, fresh ? "fresh" : ""].filter(Boolean).join(" ")} data-message={message.id} data-found={message.parts.length > 0 || undefined}>
       <div className="b">
         <span className="sr-only">{message.author}: </span>
         {letter ? <LetterHead letter={letter} /> : null}
-        {letter ? <div className="words">{message.text || "(no text)"}</div> : message.text}
+        {letter ? (
+          <div className="words">
+            <Words message={message} empty="(no text)" />
+          </div>
+        ) : (
+          <Words message={message} />
+        )}
         {letter ? <LetterBody letter={letter} id={message.id} /> : null}
       </div>
       {letter?.automatic ? (
@@ -66,7 +79,9 @@ export function MessageLog({ messages, approvals, mayNotDecide, onApprove, onRej
     if (!sameConversation) {
       atBottom.current = true;
       setMissed(0);
-      toBottom("instant");
+      const found = box.current?.querySelectorAll("[data-found]");
+      if (found?.length) found[found.length - 1].scrollIntoView({ block: "center", behavior: "instant" });
+      else toBottom("instant");
     } else if (atBottom.current) {
       toBottom("smooth");
     } else if (arrived.length > 0) {

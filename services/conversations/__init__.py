@@ -2,6 +2,7 @@
 
 from services.conversations.changing import change_state, hand_over
 from services.conversations.charge import close, give_back, mark_read, take_over
+from services.conversations.excerpts import PartView, mark
 from services.conversations.known import Known, learn
 from services.conversations.naming import name_contact
 from services.conversations.places import list_places
@@ -14,14 +15,16 @@ from services.conversations.reading import (
 )
 from services.conversations.receiving import Received, receive_message
 from services.conversations.replying import add_reply, reply
-from services.conversations.views import ConversationView, MessageView, PlaceView, ThreadView
+from services.conversations.views import ConversationView, MessageView, PlaceView, SaidView, ThreadView
 
 __all__ = [
     "ConversationView",
     "Known",
     "MessageView",
+    "PartView",
     "PlaceView",
     "Received",
+    "SaidView",
     "ThreadView",
     "add_reply",
     "change_state",
@@ -34,6 +37,7 @@ __all__ = [
     "learn",
     "list_conversations",
     "list_places",
+    "mark",
     "mark_read",
     "name_contact",
     "receive_message",

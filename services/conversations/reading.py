@@ -1,10 +1,12 @@
 """Reads conversations for the pages and the API."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from models import Author, Conversation, ConversationState, EmailEnvelope, Message, Turn
 from services.conversations import repository, search_repository
-from services.conversations.views import ConversationView, MessageView, ThreadView
+from services.conversations.excerpts import excerpt
+from services.conversations.views import ConversationView, MessageView, SaidView, ThreadView
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import InvalidInput, NotFound
 from services.kernel.kernel import Kernel
@@ -120,8 +122,15 @@ def search_conversations(
             before=read_id(cursor),
             limit=size + 1,
         )
-    views = tuple(conversation_view(*row[1:]) for row in rows[:size])
-    return Page(views, str(rows[size - 1][0]) if len(rows) > size else "")
+    views = tuple(_found_view(row, words) for row in rows[:size])
+    return Page(views, str(rows[size - 1].message_id) if len(rows) > size else "")
+
+
+def _found_view(row: search_repository.Found, words: str) -> ConversationView:
+    return replace(
+        conversation_view(row.conversation, row.contact_name, row.agent_name),
+        said=SaidView(message_id=row.message_id, author=row.author, excerpt=excerpt(row.text, words), at=row.at),
+    )
 
 
 def _check_filters(state: str, channel: str) -> None:

@@ -1,6 +1,9 @@
 """Finds conversations by what was said in them."""
 
+import typing
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,12 +11,28 @@ from sqlalchemy import ColumnClause, ColumnElement, cast, exists, func, literal_
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
+from sqlmodel.sql.expression import Select
 
-from models import Agent, Contact, Conversation, ConversationState, Message
+from models import Agent, Contact, Conversation, ConversationState, Direction, Message
 from services.kernel.db import UnitOfWork
 
-Found = tuple[UUID, Conversation, str, str]
-"""The newest message that holds the words, its conversation, and the contact's and the agent's name."""
+_SEARCHED_CHARACTERS = 20_000
+"""How much of a message the index holds."""
+_Row = tuple[UUID, Conversation, str, str, str, str, Direction, datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A conversation, and the newest of its messages that hold the words."""
+
+    conversation: Conversation
+    contact_name: str
+    agent_name: str
+    message_id: UUID
+    text: str
+    author: str
+    """Who wrote it on our side; empty for the contact."""
+    at: datetime
 
 
 def list_matching(
@@ -40,7 +59,7 @@ def list_matching(
         limit: most.
     """
     statement = (
-        select(Message.id, Conversation, Contact.name, Agent.name)
+        _columns()
         .join(Conversation, _same(Message, Conversation, "conversation_id"))
         .join(Contact, _same(Conversation, Contact, "contact_id"))
         .join(Agent, _same(Conversation, Agent, "agent_id"))
@@ -61,7 +80,39 @@ def list_matching(
         statement = statement.where(col(Conversation.channel_id) == channel_id)
     if before:
         statement = statement.where(col(Message.id) < before)
-    return [(row[0], row[1], row[2], row[3]) for row in work.session.exec(statement).all()]
+    rows = typing.cast("Sequence[_Row]", work.session.exec(statement).all())
+    return [_found(*row) for row in rows]
+
+
+def _columns() -> Select[Any]:
+    columns = select(Message.id, Conversation, Contact.name, Agent.name).add_columns(
+        func.left(col(Message.text), _SEARCHED_CHARACTERS),
+        col(Message.author_label),
+        col(Message.direction),
+        col(Message.created_at),
+    )
+    return typing.cast("Select[Any]", columns)  # SQLModel's own types end at four columns
+
+
+def _found(
+    message_id: UUID,
+    conversation: Conversation,
+    contact_name: str,
+    agent_name: str,
+    text: str,
+    author: str,
+    direction: Direction,
+    at: datetime,
+) -> Found:
+    return Found(
+        conversation=conversation,
+        contact_name=contact_name,
+        agent_name=agent_name,
+        message_id=message_id,
+        text=text,
+        author=author if direction is Direction.OUTBOUND else "",
+        at=at,
+    )
 
 
 def _said_again(tenant_id: UUID, words: str) -> ColumnElement[bool]:

@@ -4,6 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from services.conversations.excerpts import PartView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidView:
+    """The latest message of a conversation in which what was searched for was said."""
+
+    message_id: UUID
+    author: str
+    """Who wrote it on our side; empty for the contact."""
+    excerpt: tuple[PartView, ...]
+    at: datetime
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationView:
@@ -29,6 +42,8 @@ class ConversationView:
     last_message_at: datetime
     unread_count: int
     message_count: int
+    said: SaidView | None = None
+    """What a search has found in it; null everywhere else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

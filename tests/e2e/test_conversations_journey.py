@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -33,6 +34,7 @@ NEWSLETTER = (
     "<p>Hello Bri, <b>what are your opening hours?</b></p>"
     '<script>document.title = "taken over"</script><img src="https://tracker.example/pixel.png" alt="">'
 )
+NARROW_AND_WIDE: tuple[tuple[int, Literal["light", "dark"]], ...] = ((360, "dark"), (1440, "light"))
 DRAFT = {
     "filename": "draft.txt",
     "content_type": "text/plain",
@@ -178,6 +180,45 @@ def narrow_the_list(journey: Journey) -> None:
     expect(rows).to_have_count(1)
     journey.narrow("Channel", "All channels")
     expect(rows).to_have_count(3)
+
+
+def find_what_was_said(journey: Journey) -> None:
+    """Search by typing: the words are marked where they were said, the address holds the search, and Back leaves it."""
+    page, rows = journey.page, journey.inbox.get_by_role("listitem")
+    box = journey.inbox.get_by_role("searchbox", name="Search conversations")
+    box.press_sequentially("opening HOURS")
+    expect(journey.inbox.get_by_role("status").filter(has_text="3 conversations found")).to_be_visible()
+    expect(rows.filter(has_text=PHONE).get_by_role("mark")).to_have_text(["opening", "hours"])
+    expect(page).to_have_url(re.compile(r"[?&]q=opening\+HOURS"))
+    expect(box).to_be_focused()
+    journey.narrow("Channel", "SMS")
+    expect(rows).to_have_count(1)
+    page.reload()
+    expect(box).to_have_value("opening HOURS")
+    expect(rows).to_have_count(1)
+    check_accessible(page)
+    journey.open(PHONE)
+    expect(journey.log.get_by_role("mark").first).to_be_in_viewport()
+    page.go_back()
+    expect(journey.log).to_have_count(0)
+
+    box.fill("zeppelin")
+    expect(journey.inbox.get_by_text("Nothing found for “zeppelin”")).to_be_visible()
+    for width, scheme in NARROW_AND_WIDE:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        check_accessible(page)
+    journey.inbox.get_by_role("link", name="Search all conversations").click()
+    expect(journey.inbox.get_by_text("Nobody has said that to this agent.")).to_be_visible()
+    box.press("Escape")
+    expect(box).to_have_value("")
+    expect(rows).to_have_count(3)
+    expect(page).not_to_have_url(re.compile("q="))
+    box.fill("Sunday")
+    expect(journey.inbox.get_by_text("Nothing found for “Sunday”")).to_be_visible()
+    journey.inbox.get_by_role("button", name="Clear: Search conversations").click()
+    expect(rows).to_have_count(3)
+    expect(box).to_be_focused()
 
 
 def read_a_letter(journey: Journey) -> None:
@@ -370,6 +411,7 @@ def tab_to(page: Page, target: Locator) -> None:
 STEPS: tuple[Callable[[Journey], None], ...] = (
     watch_them_arrive,
     narrow_the_list,
+    find_what_was_said,
     read_a_letter,
     answer_a_letter,
     give_the_letter_back,

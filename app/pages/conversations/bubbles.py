@@ -8,7 +8,7 @@ from uuid import UUID
 from app import routes
 from app.components.words import counted, size
 from services.actions import ActionRunView
-from services.conversations import MessageView
+from services.conversations import MessageView, PartView, mark
 from services.email import AttachmentView, LetterHeadView
 
 
@@ -51,6 +51,8 @@ class Bubble:
     failed: bool
     author: str
     text: str
+    parts: tuple[PartView, ...]
+    """The text with the words that were searched for; empty if none of them is in it."""
     at: str
     origin: str
     """Who wrote it, and out of what: "Bri · playbook"."""
@@ -90,8 +92,8 @@ _LATE = ("bounced", "complained")
 _TROUBLE = ("failed", "unknown", *_LATE)
 
 
-def bubble(view: MessageView, letter: LetterHeadView | None = None) -> Bubble:
-    """Return how a message is drawn."""
+def bubble(view: MessageView, letter: LetterHeadView | None = None, *, words: str = "") -> Bubble:
+    """Return how a message is drawn, with the words marked that were searched for."""
     outbound = view.direction == "outbound"
     return Bubble(
         id=str(view.id),
@@ -100,6 +102,7 @@ def bubble(view: MessageView, letter: LetterHeadView | None = None) -> Bubble:
         failed=outbound and _standing(view) in _TROUBLE,
         author=view.author_label,
         text=view.text,
+        parts=_parts(view.text, words),
         at=view.created_at.isoformat(),
         origin=" · ".join(part for part in (view.author_label, view.runner) if part) if outbound else "",
         outcome=_outcome(view) if outbound else "",
@@ -109,10 +112,10 @@ def bubble(view: MessageView, letter: LetterHeadView | None = None) -> Bubble:
     )
 
 
-def bubbles(views: Sequence[MessageView], letters: Sequence[LetterHeadView]) -> tuple[Bubble, ...]:
-    """Return how a thread's messages are drawn."""
+def bubbles(views: Sequence[MessageView], letters: Sequence[LetterHeadView], *, words: str = "") -> tuple[Bubble, ...]:
+    """Return how a thread's messages are drawn, with the words marked that were searched for."""
     by_message: Mapping[UUID, LetterHeadView] = {letter.message_id: letter for letter in letters}
-    return tuple(bubble(view, by_message.get(view.id)) for view in views)
+    return tuple(bubble(view, by_message.get(view.id), words=words) for view in views)
 
 
 def last_answer(messages: Sequence[MessageView]) -> MessageView | None:
@@ -130,6 +133,11 @@ def approval(run: ActionRunView) -> Approval:
         description=run.description,
         at=run.created_at.isoformat(),
     )
+
+
+def _parts(text: str, words: str) -> tuple[PartView, ...]:
+    parts = mark(text, words) if words else ()
+    return parts if any(part.is_match for part in parts) else ()
 
 
 def _letter(view: MessageView, head: LetterHeadView) -> Letter:

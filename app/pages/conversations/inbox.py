@@ -6,20 +6,33 @@ import reflex as rx
 
 from app import routes
 from app.components.elements import bone, chip, could_not_load, has_any, link, loading
-from app.components.scripted import time_ago
+from app.components.scripted import address_search, time_ago
 from app.pages.conversations.look import End, Filter
 from app.pages.conversations.state import ConversationsState
 from app.pages.conversations.view import Row
 from app.session.state import AgentState
+from services.conversations import PartView
 
 
 def inbox() -> rx.Component:
     """Return the left pane."""
     return rx.el.section(
         rx.el.div(
+            rx.el.div(
+                address_search(
+                    name="q",
+                    label="Search conversations",
+                    placeholder="Search what was said",
+                    drops=["before", "until"],
+                ),
+                role="search",
+            ),
             _filters("Channel", ConversationsState.channels),
             _filters("State", ConversationsState.states),
             rx.cond(has_any(ConversationsState.ends), _ends()),
+            rx.el.p(
+                _searched(), role="status", class_name=rx.cond(ConversationsState.words != "", "searched", "sr-only")
+            ),
             class_name="inbox-head",
         ),
         rx.match(
@@ -36,6 +49,15 @@ def inbox() -> rx.Component:
         ),
         class_name="inbox",
         custom_attrs={"aria-label": "Conversations"},
+    )
+
+
+def _searched() -> rx.Var[str]:
+    """Say what a search has come to; the place is there without one, so that its words are read out."""
+    return rx.cond(
+        ConversationsState.words != "",
+        rx.cond(ConversationsState.is_searching, "Searching…", f"{ConversationsState.found} found"),
+        "",
     )
 
 
@@ -79,13 +101,35 @@ def _rows() -> rx.Component:
         ),
         rx.cond(
             has_any(ConversationsState.rows),
-            rx.el.ul(rx.foreach(ConversationsState.rows, _row)),
-            rx.el.div(_nothing(), class_name="pick", style={"height": "auto", "gap": "10px"}),
+            rx.el.ul(
+                rx.foreach(ConversationsState.rows, _row),
+                custom_attrs={"aria-busy": rx.cond(ConversationsState.is_searching, "true", "false")},
+            ),
+            rx.el.div(
+                rx.cond(ConversationsState.words != "", _nothing_found(), _nothing()),
+                class_name="pick",
+                style={"height": "auto", "gap": "10px"},
+            ),
         ),
         rx.cond(
             ConversationsState.older_path != "",
             rx.el.p(link("Older conversations", to=ConversationsState.older_path, class_name="btn"), class_name="turn"),
         ),
+    )
+
+
+def _nothing_found() -> rx.Component:
+    return rx.fragment(
+        rx.el.b("Nothing found for “", ConversationsState.words, "”"),
+        rx.cond(
+            ConversationsState.everywhere_path != "",
+            rx.fragment(
+                rx.el.p("Nobody has said that in the conversations that fit the filters."),
+                link("Search all conversations", to=ConversationsState.everywhere_path, class_name="btn"),
+            ),
+            rx.el.p("Nobody has said that to this agent. Words are found as they were written, and whole."),
+        ),
+        link("Clear the search", to=ConversationsState.clear_path, class_name="link"),
     )
 
 
@@ -136,7 +180,11 @@ def _row(item: Row) -> rx.Component:
             " ",
             rx.el.span(item.channel, class_name="count"),
             rx.cond(item.detail != "", rx.el.p(item.detail, class_name=f"detail {item.mark}")),
-            rx.el.p(item.preview),
+            rx.cond(
+                has_any(item.found),
+                rx.el.p(item.preview, rx.foreach(item.found, _part), class_name="found"),
+                rx.el.p(item.preview),
+            ),
             rx.cond(item.chip != "", chip(item.chip, item.chip_kind)),
         ),
         rx.el.div(
@@ -157,6 +205,10 @@ def _row(item: Row) -> rx.Component:
         ),
         key=item.id,
     )
+
+
+def _part(part: PartView) -> rx.Component:
+    return rx.cond(part.is_match, rx.el.mark(part.text), rx.el.span(part.text))
 
 
 def _bone_row() -> rx.Component:

@@ -1,6 +1,7 @@
 """Reads what the three panes show, in a thread."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.pages.conversations.bubbles import Approval, Bubble, approval, bubbles, last_answer
 from app.pages.conversations.composing import Composer, composer
@@ -9,10 +10,19 @@ from app.pages.conversations.view import Head, Row, Step, head, row, steps
 from app.session.state import parse_id
 from services.actions import list_waiting
 from services.connections import get_connection
-from services.conversations import ThreadView, get_thread, list_conversations, list_places, mark_read
+from services.conversations import (
+    ConversationView,
+    ThreadView,
+    get_thread,
+    list_conversations,
+    list_places,
+    mark_read,
+    search_conversations,
+)
 from services.email import list_heads
 from services.kernel.errors import NotFound
 from services.kernel.kernel import Kernel
+from services.kernel.paging import Page
 from services.tenants import Actor, Permission
 from services.traces import get_trace
 
@@ -56,22 +66,27 @@ def load(kernel: Kernel, actor: Actor, look: Look) -> Found:
     """
     agent_id = parse_id(look.agent_id)
     thread = _load_thread(kernel, actor, look) if look.open_id else None
-    page = list_conversations(
+    page = _list(kernel, actor, look)
+    return Found(
+        rows=tuple(row(view, look, shown=MESSAGES_SHOWN) for view in page.items),
+        older_path=replace(look, before=page.next_cursor).path() if page.next_cursor else "",
+        newest_path=replace(look, before="").path() if look.before else "",
+        choices=choices(look, list_places(kernel, actor=actor, agent_id=agent_id)),
+        thread=thread,
+    )
+
+
+def _list(kernel: Kernel, actor: Actor, look: Look) -> Page[ConversationView]:
+    reading = partial(search_conversations, words=look.words) if look.words else list_conversations
+    return reading(
         kernel,
         actor=actor,
-        agent_id=agent_id,
+        agent_id=parse_id(look.agent_id),
         state=look.show,
         channel=look.channel,
         address=look.address,
         cursor=look.before,
         limit=ROWS_SHOWN,
-    )
-    return Found(
-        rows=tuple(row(view, look) for view in page.items),
-        older_path=replace(look, before=page.next_cursor).path() if page.next_cursor else "",
-        newest_path=replace(look, before="").path() if look.before else "",
-        choices=choices(look, list_places(kernel, actor=actor, agent_id=agent_id)),
-        thread=thread,
     )
 
 
@@ -100,7 +115,7 @@ def _thread(kernel: Kernel, actor: Actor, look: Look, found: ThreadView) -> Thre
     answer = last_answer(messages)
     return Thread(
         head=head(conversation, reader=actor.label),
-        messages=bubbles(messages, letters),
+        messages=bubbles(messages, letters, words=look.words),
         earlier_path=replace(look, until=str(messages[0].id)).path() if found.has_more else "",
         latest_path=replace(look, until="").path() if look.until else "",
         approvals=tuple(approval(run) for run in reversed(waiting)),

@@ -10,6 +10,8 @@ STATES = (("open", "Open"), ("waiting", "Waiting"), ("closed", "Closed"), ("all"
 CHANNELS = (("", "All channels"), ("slack", "Slack"), ("email", "E-mail"), ("sms", "SMS"))
 OTHERS = (("chat", "Chat"),)
 """Channels that are offered only where somebody has written in one."""
+MOST_WORDS = 200
+"""Characters of a search; no more are looked for."""
 _ENDS = {"email": "Mailbox", "sms": "Number", "slack": "Channel"}
 """Channel → what one of our own ends of it is called."""
 
@@ -23,6 +25,8 @@ class Look:
     channel: str = ""
     address: str = ""
     """One of our own numbers, mailboxes or channels."""
+    words: str = ""
+    """What was said in what is listed, as one types it into a search engine; empty for everything."""
     before: str = ""
     """Cursor: conversations before this place in the list."""
     open_id: str = ""
@@ -36,6 +40,7 @@ class Look:
             show=self.show,
             channel=self.channel,
             address=self.address,
+            words=self.words,
             before=self.before,
             conversation_id=self.open_id,
             until=self.until,
@@ -80,10 +85,17 @@ def read_look(agent_id: str, query: dict[str, str]) -> Look:
         show=show if show in {name for name, _ in STATES} else "open",
         channel=channel,
         address=query.get("address", "") if channel else "",
+        words=query.get("q", "").strip()[:MOST_WORDS],
         before=query.get("before", ""),
         open_id=query.get("c", ""),
         until=query.get("until", "") if query.get("c") else "",
     )
+
+
+def everywhere(look: Look) -> str:
+    """Return the address that searches all of the agent's conversations; empty if that is done already."""
+    wide = replace(look, show="all", channel="", address="", before="")
+    return wide.path() if replace(look, before="") != wide else ""
 
 
 def choices(look: Look, places: Sequence[PlaceView]) -> Choices:

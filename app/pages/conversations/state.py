@@ -8,17 +8,18 @@ import reflex as rx
 from app.pages.conversations.bubbles import Approval, Bubble
 from app.pages.conversations.composing import CLOSED, Composer
 from app.pages.conversations.loading import load as load_panes
-from app.pages.conversations.look import End, Filter, Look, read_look
-from app.pages.conversations.view import NOBODY, Head, Row, Step
+from app.pages.conversations.look import End, Filter, Look, everywhere, read_look
+from app.pages.conversations.view import NOBODY, Head, Row, Step, found_words
 from app.session.guard import current_actor, guarded
 from app.session.kernel import get_kernel, in_thread
-from app.session.state import complain, parse_id, query_value, route_id
+from app.session.live_page import LivePage
+from app.session.state import Steps, complain, parse_id, query_value, route_id
 from services.actions import ActionRunView, approve, reject
 from services.conversations import ConversationView, close, give_back, reply, take_over
 from services.kernel.errors import InvalidInput, PatchbayError
 from services.tenants import Permission
 
-_ASKED = ("show", "channel", "address", "before", "c", "until")
+_ASKED = ("show", "channel", "address", "q", "before", "c", "until")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Answered:
     """Why it was not taken; empty if it was."""
 
 
-class ConversationsState(rx.State):
+class ConversationsState(LivePage, rx.State):
     """The three panes. Filters, place in the list and open conversation live in the address."""
 
     rows: rx.Field[list[Row]] = rx.field(default_factory=list)
@@ -47,8 +48,15 @@ class ConversationsState(rx.State):
     show: str = "open"
     channel: str = ""
     address: str = ""
-    phase: str = "loading"
-    trouble: str = ""
+    words: str = ""
+    """What is searched for."""
+    found: str = ""
+    """How many conversations a search has found, in words."""
+    clear_path: str = ""
+    """The list with its filters, without what is searched for."""
+    everywhere_path: str = ""
+    """The same search without filters; empty if there are none."""
+    is_searching: bool = False
     agent_id: str = ""
     open_id: str = ""
     head: Head = NOBODY
@@ -68,8 +76,8 @@ class ConversationsState(rx.State):
 
     @rx.event
     @guarded(Permission.CONVERSATIONS_VIEW)
-    async def load(self) -> None:
-        """Read what the address asks for."""
+    async def load(self) -> Steps:
+        """Read what the address asks for; what is listed stays until that is done."""
         try:
             agent_id = str(route_id(self, "agent_id"))
             look = read_look(agent_id, {name: query_value(self, name) for name in _ASKED})
@@ -77,17 +85,20 @@ class ConversationsState(rx.State):
                 self.phase, self.rows = "loading", []
             if look.open_id != self.open_id:
                 self._close_thread("loading" if look.open_id else "none")
+            self.is_searching = look.words != self.words
             self._note(look)
+            yield
             await self._read()
         except PatchbayError as error:
             self.phase, self.trouble = "failed", error.message
+        finally:
+            self.is_searching = False
 
     @rx.event
     @guarded(Permission.CONVERSATIONS_VIEW)
     async def on_live(self, row_id: str) -> None:
         """Read again: a conversation of the tenant has changed."""
-        if self.phase == "ready" and row_id:
-            await self._read_again()
+        await self._follow(row_id)
 
     @rx.event
     @guarded(Permission.CONVERSATIONS_VIEW)
@@ -161,13 +172,6 @@ class ConversationsState(rx.State):
             return complain(error)
         return None
 
-    async def _read_again(self) -> None:
-        """Read after the page has loaded; what it is about may be gone meanwhile, or never have been there."""
-        try:
-            await self._read()
-        except PatchbayError as error:
-            self.phase, self.trouble = "failed", error.message
-
     async def _read(self) -> None:
         actor, look = current_actor(), self._look()
         try:
@@ -181,6 +185,8 @@ class ConversationsState(rx.State):
         self.states, self.channels = list(found.choices.states), list(found.choices.channels)
         self.ends, self.ends_label = list(found.choices.ends), found.choices.ends_label
         self.list_path = replace(look, open_id="", until="").path()
+        self.found = found_words(self.rows, has_more=bool(found.older_path)) if look.words else ""
+        self.clear_path, self.everywhere_path = replace(look, words="", before="").path(), everywhere(look)
         self.may_decide = actor.may(Permission.ACTIONS_DECIDE)
         self.phase = "ready"
         thread = found.thread
@@ -203,6 +209,7 @@ class ConversationsState(rx.State):
     def _note(self, look: Look) -> None:
         self.agent_id, self.open_id, self._before = look.agent_id, look.open_id, look.before
         self.show, self.channel, self.address, self.until = look.show, look.channel, look.address, look.until
+        self.words = look.words
 
     def _look(self) -> Look:
         return Look(
@@ -210,6 +217,7 @@ class ConversationsState(rx.State):
             show=self.show,
             channel=self.channel,
             address=self.address,
+            words=self.words,
             before=self._before,
             open_id=self.open_id,
             until=self.until,

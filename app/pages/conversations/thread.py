@@ -98,7 +98,7 @@ def _log() -> rx.Component:
             may_not_decide=rx.cond(ConversationsState.may_decide, "", MAY_NOT_DECIDE),
             on_approve=ConversationsState.approve,
             on_reject=ConversationsState.reject,
-            conversation=f"{ConversationsState.open_id}/{ConversationsState.until}",
+            conversation=f"{ConversationsState.open_id}/{ConversationsState.until}/{ConversationsState.words}",
             label=f"Messages with {ConversationsState.head.name}",
         ),
     )

@@ -1,12 +1,13 @@
 """What the list and the two outer panes show, computed from the services' views."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from uuid import UUID
 
 from app.components.words import counted, duration, initials
 from app.pages.conversations.look import Look
-from services.conversations import ConversationView
+from services.conversations import ConversationView, PartView
 from services.traces import TraceStepView, TraceView
 
 
@@ -23,6 +24,8 @@ class Row:
     detail: str
     """The subject of a letter; our own number for a text message."""
     preview: str
+    found: tuple[PartView, ...]
+    """In place of the preview: where what was searched for was said; empty if nothing was."""
     at: str
     unread: str
     chip: str
@@ -109,10 +112,18 @@ def mark_of(channel_kind: str) -> str:
     return _MARKS.get(channel_kind, channel_kind)
 
 
-def row(view: ConversationView, look: Look) -> Row:
-    """Return how a conversation is listed."""
+def row(view: ConversationView, look: Look, *, shown: int = 100) -> Row:
+    """Return how a conversation is listed.
+
+    Args:
+        view: the conversation.
+        look: what the address asks for.
+        shown: how many messages of a thread are shown at once.
+    """
     chip, kind = state_chip(view.state, view.agent_name)
-    spoke = f"{view.last_message_author}: " if view.last_message_author else ""
+    said, who = view.said, view.said.author if view.said else view.last_message_author
+    spoke = f"{who}: " if who else ""
+    until = _just_after(said.message_id) if said and view.message_count > shown else ""
     return Row(
         id=str(view.id),
         name=view.contact_name,
@@ -120,14 +131,25 @@ def row(view: ConversationView, look: Look) -> Row:
         mark=mark_of(view.channel_kind),
         channel=view.channel_label,
         detail=f"to {view.channel_address}" if view.channel_kind == "sms" else _subject(view),
-        preview=f"{spoke}{view.last_message_text}",
-        at=view.last_message_at.isoformat(),
+        preview=spoke if said else f"{spoke}{view.last_message_text}",
+        found=said.excerpt if said else (),
+        at=(said.at if said else view.last_message_at).isoformat(),
         unread=("9+" if view.unread_count > 9 else str(view.unread_count)) if view.unread_count else "",
         chip=chip if view.state != "agent" else "",
         chip_kind=kind,
-        path=replace(look, open_id=str(view.id), until="").path(),
+        path=replace(look, open_id=str(view.id), until=until).path(),
         is_open=str(view.id) == look.open_id,
     )
+
+
+def found_words(rows: Sequence[Row], *, has_more: bool) -> str:
+    """Return how many conversations a search has found."""
+    return f"More than {len(rows)} conversations" if has_more else counted(len(rows), "conversation")
+
+
+def _just_after(message_id: UUID) -> str:
+    """Return what comes right after a message, so that it is the last one shown."""
+    return str(UUID(int=message_id.int + 1))
 
 
 def head(view: ConversationView, *, reader: str) -> Head:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from models import Author, Contact, Conversation, ConversationState, Direction, Message, MessageState
-from services.conversations import ConversationView, search_conversations
+from services.conversations import ConversationView, list_conversations, search_conversations
 from services.kernel.errors import InvalidInput
 from services.kernel.ids import new_id
 from tests.support.line import Line, Shop
@@ -97,6 +97,19 @@ def test_words_are_read_as_in_a_search_engine(line: Line, shop: Shop) -> None:
     assert found(line, shop, "payout -late") == [early]
     assert found(line, shop, "payout \x00 ' & ! :* (") == [early, late]
     assert found(line, shop, f"@{shop.actor.tenant_id}") == []
+
+
+def test_it_says_where_the_words_were_said_last(line: Line, shop: Shop) -> None:
+    say(line, shop, "A refund?", "Which refund do you mean?", "never mind")
+    [view] = search_conversations(line.kernel, actor=shop.actor, words="refund").items
+    assert view.said
+    assert [(part.text, part.is_match) for part in view.said.excerpt] == [
+        ("Which ", False),
+        ("refund", True),
+        (" do you mean?", False),
+    ]
+    assert (view.said.author, view.said.at) == ("", NOW + timedelta(seconds=1))
+    assert [item.said for item in list_conversations(line.kernel, actor=shop.actor).items] == [None]
 
 
 def test_filters_hold_as_in_the_list(line: Line, shop: Shop) -> None:

@@ -1,7 +1,7 @@
 """The three panes of the conversations, in words."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -9,10 +9,10 @@ import pytest
 
 from app.components.words import counted, duration, initials, size
 from app.pages.conversations.bubbles import approval, bubble, bubbles, last_answer
-from app.pages.conversations.look import Look, choices, read_look
-from app.pages.conversations.view import head, row
+from app.pages.conversations.look import MOST_WORDS, Look, choices, everywhere, read_look
+from app.pages.conversations.view import found_words, head, row
 from services.actions import ActionRunView
-from services.conversations import ConversationView, MessageView, PlaceView
+from services.conversations import ConversationView, MessageView, PartView, PlaceView, SaidView
 from services.email import AttachmentView, LetterHeadView
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -183,6 +183,46 @@ def test_row_tells_the_channels_apart() -> None:
     assert (slack.mark, slack.channel, slack.detail) == ("slack", "Slack #general", "")
 
 
+def found(at: datetime, **changes: object) -> ConversationView:
+    """A conversation that a search has found."""
+    parts = (PartView(text="the ", is_match=False), PartView(text="payout", is_match=True))
+    return conversation(said=SaidView(message_id=UUID(int=7), author="", excerpt=parts, at=at), **changes)
+
+
+def test_row_of_a_search_shows_where_it_was_said_and_when() -> None:
+    earlier = NOW - timedelta(days=3)
+    listed = row(found(earlier), replace(LOOK, words="payout"))
+    assert (listed.preview, listed.at) == ("", earlier.isoformat())
+    assert [(part.text, part.is_match) for part in listed.found] == [("the ", False), ("payout", True)]
+    assert asked(listed.path) == {"show": "open", "q": "payout", "c": str(UUID(int=3))}
+
+
+def test_what_was_said_far_up_is_the_last_that_the_thread_shows() -> None:
+    path = row(found(NOW, message_count=101), replace(LOOK, words="payout"), shown=100).path
+    assert asked(path)["until"] == str(UUID(int=8))
+
+
+def test_words_are_marked_only_in_the_messages_that_hold_them() -> None:
+    said, unsaid = bubbles([message(text="The payout"), message(text="Thanks")], [], words="payout")
+    assert [part.text for part in said.parts if part.is_match] == ["payout"]
+    assert unsaid.parts == ()
+    assert bubble(message(text="The payout")).parts == ()
+
+
+def test_search_is_widened_to_all_conversations_of_the_agent() -> None:
+    narrow = replace(LOOK, words="payout", channel="sms", before="cursor", open_id="x")
+    assert asked(everywhere(narrow)) == {"show": "all", "q": "payout", "c": "x"}
+    assert everywhere(replace(LOOK, words="payout", show="all", before="cursor")) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "has_more", "words"),
+    [(0, False, "no conversations"), (1, False, "1 conversation"), (50, True, "More than 50 conversations")],
+)
+def test_search_says_how_many_it_found(count: int, has_more: bool, words: str) -> None:
+    assert found_words([row(conversation(), LOOK)] * count, has_more=has_more) == words
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "said"),
     [
@@ -238,10 +278,12 @@ def test_address_that_asks_for_what_there_is_not_shows_the_default() -> None:
     look = read_look(AGENT, {"show": "nonsense", "channel": "fax", "address": "+1", "c": "x"})
     assert look == replace(LOOK, open_id="x")
     look = read_look(
-        AGENT, {"show": "closed", "channel": "sms", "address": "+1 5", "before": "c=", "c": "x", "until": "m"}
+        AGENT,
+        {"show": "closed", "channel": "sms", "address": "+1 5", "q": "-late &", "before": "c=", "c": "x", "until": "m"},
     )
     assert read_look(AGENT, asked(look.path())) == look
-    assert (look.address, look.before, look.open_id, look.until) == ("+1 5", "c=", "x", "m")
+    assert (look.address, look.words, look.before, look.open_id, look.until) == ("+1 5", "-late &", "c=", "x", "m")
+    assert read_look(AGENT, {"q": f"  {'w' * 300}"}).words == "w" * MOST_WORDS
 
 
 def test_another_conversation_is_opened_at_its_end_and_at_the_same_place_in_the_list() -> None:
