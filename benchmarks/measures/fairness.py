@@ -35,7 +35,7 @@ def measure(bench: Bench) -> list[Finding]:
     loud_p95: list[float] = []
     left: list[int] = []
     with open_line(bench) as line, _second_generator() as second:
-        _meet(line, (loud,), channels=_FLOODED_CHANNELS)
+        _meet(line, (loud,), channels=bench.plan.amount(_FLOODED_CHANNELS))
         _meet(line, others, channels=_CHANNELS)
         for number in range(bench.plan.rounds):
             quiet_p95.append(percentile(_delays(line, (loud, *others), seconds=_QUIET_SECONDS), 95))
@@ -77,7 +77,7 @@ def _flood(bench: Bench, line: Line, loud: Account) -> Order:
         count=bench.plan.amount(rate * _LOUD_SECONDS),
         connections=32,
         rate=rate,
-        channels=_FLOODED_CHANNELS,
+        channels=bench.plan.amount(_FLOODED_CHANNELS),
     )
 
 

@@ -59,6 +59,8 @@ class Took:
     """Until the new key seals."""
     moving: float
     """From then on until all secrets are under it."""
+    processor: float
+    """Of this process meanwhile; the database's comes on top."""
 
 
 class Damaged(Exception):
@@ -81,7 +83,8 @@ def measure(bench: Bench) -> list[Finding]:
             goal=f"≥ {_GOAL:,} rows/s",
             result=f"{rate:,.0f} rows/s",
             met=rate >= _GOAL,
-            absolute=f"meanwhile {magnitude(opened / (took.waiting + took.moving), ' opened/s')} by {_USERS} processes;"
+            absolute=f"{magnitude(took.processor / rows * 1e6, ' µs')} of processor time each, without the database's;"
+            f" meanwhile {magnitude(opened / (took.waiting + took.moving), ' opened/s')} by {_USERS} processes;"
             f" the new key was known everywhere after {took.waiting:.1f} s",
         )
     ]
@@ -117,6 +120,7 @@ def rotate_under_load(kernel: Kernel, actor: Actor, in_use: Sequence[UUID], *, u
 def _rotate(kernel: Kernel, actor: Actor) -> Took:
     """Take the product's steps one after the other, as its job does."""
     began = promoted = time.perf_counter()
+    processor = time.process_time()
     vault.start_rotation(kernel, actor=actor)
     with kernel.unit_of_work(actor.tenant_id) as work:
         rotation = repository.find_last_rotation(work.session, tenant_id=actor.tenant_id)
@@ -126,10 +130,14 @@ def _rotate(kernel: Kernel, actor: Actor) -> Took:
         step = take_step(kernel, tenant_id=actor.tenant_id, rotation_id=rotation.id, walk=walk)
         state = step.state
         if step.act is Act.PROMOTE:
-            promoted = time.perf_counter()
+            promoted, processor = time.perf_counter(), time.process_time()
         elif step.is_at_rest:
             time.sleep(_REST_SECONDS)
-    return Took(waiting=promoted - began, moving=time.perf_counter() - promoted)
+    return Took(
+        waiting=promoted - began,
+        moving=time.perf_counter() - promoted,
+        processor=time.process_time() - processor,
+    )
 
 
 def use_secrets(settings: Settings, tenant_id: UUID, in_use: Sequence[UUID], started: Event, stopping: Event) -> Use:
