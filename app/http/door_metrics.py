@@ -8,6 +8,7 @@ import threading
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import accumulate
 from typing import cast
 
@@ -114,6 +115,11 @@ def _refusals(counts: Counter[_Word]) -> Metric:
 def _provider(address: str) -> str:
     """Return a word of ours, so that made-up addresses do not fill the memory."""
     try:
-        return get_manifest(slug_of(address)).slug
+        return _known_provider(address)
     except NotFound:
         return _UNKNOWN
+
+
+@lru_cache(maxsize=256)
+def _known_provider(address: str) -> str:
+    return get_manifest(slug_of(address)).slug

@@ -2,20 +2,22 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import anyio.to_thread
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from services.kernel.db import Wake, is_lock_wait, is_outage
-from services.webhooks.ingest import NewDelivery
+from services.webhooks.storing import NewDelivery
 
 LARGEST_BATCH = 200
+WAKE_PAUSE_SECONDS = 0.02
+"""Between two wake-ups: while batches follow each other closely, one is enough for several of them."""
 _LOCKED_PARTS = 2
 """When so many parts of a batch wait for locks of others, it is not about one connection's row."""
 
-Store = Callable[[Sequence[NewDelivery]], Sequence[Wake]]
+Store = Callable[[Sequence[NewDelivery]], Awaitable[Sequence[Wake]]]
 _Waiting = tuple[tuple[NewDelivery, ...], asyncio.Future[None]]
 
 
@@ -55,7 +57,7 @@ class GroupCommit:
             if not error:
                 continue
             parts = _by_connection(group)
-            if len(parts) > 1 and (isinstance(error, IntegrityError) or is_lock_wait(error)):
+            if len(parts) > 1 and (isinstance(error, IntegrityError | DataError) or is_lock_wait(error)):
                 await self._write_apart(parts)
             else:
                 self._fail(group, error)
@@ -63,7 +65,7 @@ class GroupCommit:
     async def _write_together(self, group: Sequence[_Waiting]) -> Exception | None:
         """Store a group in one transaction and tell those who wait for it; else return what is in the way."""
         try:
-            wakes = await anyio.to_thread.run_sync(self._store, [item for items, _ in group for item in items])
+            wakes = await self._store([item for items, _ in group for item in items])
         except Exception as error:
             return error
         self._wake_soon(wakes)
@@ -98,10 +100,11 @@ class GroupCommit:
             self._waker = asyncio.create_task(self._wake_all())
 
     async def _wake_all(self) -> None:
-        """Wake once per batch; while the queue does not answer, once for all batches that were stored meanwhile."""
+        """Wake at once, then once for all batches that were stored meanwhile."""
         while self._unwoken:
             wakes, self._unwoken = self._unwoken, []
             await anyio.to_thread.run_sync(self._wake, wakes)
+            await asyncio.sleep(WAKE_PAUSE_SECONDS)
 
 
 def _by_connection(group: Sequence[_Waiting]) -> list[list[_Waiting]]:

@@ -7,12 +7,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import anyio.to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.http.coarse_timeout import CoarseTimeout
 from app.http.door_metrics import door
 from app.http.group_commit import GroupCommit
 from services.kernel.errors import InvalidInput, NotFound, Unauthenticated
@@ -21,7 +22,8 @@ from services.kernel.tenancy import TenantViolation
 from services.operations import SELF_TEST_PATH, answer_self_test
 from services.provider_kit.contract import Answer, WebhookRequest
 from services.provider_kit.registry import slug_of
-from services.webhooks.ingest import Address, Ingest, Verified, WrongContentType
+from services.webhooks.ingest import QUICK_BYTES, Address, Ingest, Verified, WrongContentType, find_address
+from services.webhooks.storing import DoorStore
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +57,10 @@ class WebhookApp:
 
     def __init__(self, kernel: Kernel, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._kernel = kernel
-        self._answer_seconds = answer_seconds
+        self._in_time_to_read = CoarseTimeout(READ_SECONDS)
+        self._in_time_to_answer = CoarseTimeout(answer_seconds)
         self._ingest = Ingest(kernel)
-        self._commits = GroupCommit(self._ingest.store, self._ingest.announce)
+        self._commits = GroupCommit(DoorStore(kernel).store, self._ingest.announce)
         self._redis = connect_redis(kernel.settings)
         self._flusher: asyncio.Task[None] | None = None
 
@@ -74,10 +77,7 @@ class WebhookApp:
             answer = await self._respond(scope, receive)
         except _Rejected as rejected:
             answer, refused = rejected.answer, rejected.reason
-        headers = [(b"content-type", answer.content_type.encode()), (b"content-length", b"%d" % len(answer.body))]
-        if answer.status == 503:
-            headers.append((b"retry-after", b"5"))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send(_start(answer.status, answer.content_type, len(answer.body)))
         await send({"type": "http.response.body", "body": answer.body})
         provider = scope["path"].removeprefix(PREFIX).partition("/")[0]
         door.note_answer(provider, status=answer.status, refused=refused, seconds=time.perf_counter() - began)
@@ -88,15 +88,10 @@ class WebhookApp:
             raise _Rejected(405, "Send a POST request.", reason="method")
         if scope["path"] == SELF_TEST_PATH:
             return self._answer_self_test(scope, await self._read(receive))
-        address = _address(scope["path"])
         try:
-            address = replace(address, kind=self._ingest.kind_of(address).name)
-        except NotFound as error:
-            raise _Rejected(404, error.message, reason="no_such_address") from error
-        body = await self._read(receive)
-        request = _request(self._kernel.settings.public_url, scope, address, body)
-        try:
-            async with asyncio.timeout(self._answer_seconds):
+            address = _address(scope["path"])
+            request = self._request(scope, address, await self._read(receive))
+            with self._in_time_to_answer:
                 verified = await self._verify(address, request)
                 if verified.deliveries:
                     await self._commits.add(verified.deliveries)
@@ -116,16 +111,32 @@ class WebhookApp:
         return verified.answer
 
     async def _verify(self, address: Address, request: WebhookRequest) -> Verified:
-        verified = self._ingest.verify_from_memory(address, request)
-        if verified is not None:
-            return verified
-        return await anyio.to_thread.run_sync(self._ingest.verify, address, request, abandon_on_cancel=True)
+        """Prove a request; nearly always from memory, and without leaving the event loop."""
+        ingest = self._ingest
+        if len(request.body) > QUICK_BYTES:
+            return await anyio.to_thread.run_sync(ingest.look_up_and_verify, address, request, abandon_on_cancel=True)
+        key = ingest.key(address, request)
+        endpoints = ingest.directory.recall(key)
+        if endpoints is None:
+            # Shielded, as others may wait for the same answer.
+            endpoints = await asyncio.shield(asyncio.wrap_future(ingest.directory.look_up(key)))
+        return ingest.verify(address, request, endpoints)
+
+    def _request(self, scope: Scope, address: Address, body: bytes) -> WebhookRequest:
+        query = scope["query_string"].decode("latin-1")
+        return WebhookRequest(
+            kind=address.kind.name,
+            url=f"{self._kernel.settings.public_url}{scope['path']}" + (f"?{query}" if query else ""),
+            headers=_headers(scope),
+            body=body,
+            query=query,
+        )
 
     def _answer_self_test(self, scope: Scope, body: bytes) -> Answer:
         """Answer `patchbay doctor`, which calls as a provider does; nothing is stored."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        now = self._kernel.clock.now()
         try:
-            answer = answer_self_test(self._kernel.kek, headers=headers, body=body, now=self._kernel.clock.now())
+            answer = answer_self_test(self._kernel.kek, headers=_headers(scope), body=body, now=now)
         except Unauthenticated as error:
             raise _Rejected(401, error.message, reason="self_test") from error
         return Answer(body=answer)
@@ -134,7 +145,7 @@ class WebhookApp:
         chunks: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            with self._in_time_to_read:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -163,25 +174,33 @@ class WebhookApp:
             logger.warning("webhooks.refusals.not_counted: %s", type(error).__name__)
 
 
+@lru_cache(maxsize=4096)
 def _address(path: str) -> Address:
+    """Return what a path stands for; what stands for nothing is not remembered.
+
+    Raises:
+        NotFound
+    """
     parts = path.removeprefix(PREFIX).split("/")
     provider = slug_of(parts[0])
     if len(parts) == 3 and all(parts):
-        return Address(provider=provider, token=parts[1], kind=parts[2])
+        return find_address(provider, token=parts[1], kind=parts[2])
     if len(parts) <= 2 and all(parts):
-        return Address(provider=provider, kind=parts[1] if len(parts) == 2 else "")
-    raise _Rejected(404, "There is no such webhook address.", reason="no_such_address")
+        return find_address(provider, kind=parts[1] if len(parts) == 2 else "")
+    raise NotFound("There is no such webhook address.")
 
 
-def _request(public_url: str, scope: Scope, address: Address, body: bytes) -> WebhookRequest:
-    query = scope.get("query_string", b"").decode("latin-1")
-    return WebhookRequest(
-        kind=address.kind,
-        url=f"{public_url}{scope['path']}" + (f"?{query}" if query else ""),
-        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
-        body=body,
-        query=query,
-    )
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+@lru_cache(maxsize=256)
+def _start(status: int, content_type: str, length: int) -> MutableMapping[str, Any]:
+    """Return the head of an answer; there are few different ones."""
+    headers = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % length)]
+    if status == 503:
+        headers.append((b"retry-after", b"5"))
+    return {"type": "http.response.start", "status": status, "headers": headers}
 
 
 def create_webhook_app(kernel: Kernel) -> WebhookApp:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 from uuid import UUID
 
 import psycopg
@@ -16,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Session, col
 
 import models
+from services.kernel.standing import Prepared, StandingStatement
 from services.kernel.tenancy import TENANT_SETTING, TenantGuard, tenant_scope, unscoped
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,13 @@ _SET_LOCAL = text("SELECT set_config(:name, :value, true)")
 _UNSCOPED_IMPATIENT = text(
     "SELECT set_config('patchbay.unscoped', :reason, true), set_config('lock_timeout', :patience, true)"
 )
-"""In one round trip: it stands in front of every batch of webhooks."""
+"""In one round trip, as senders of webhooks wait."""
+
+_UNSCOPED_STANDING = """
+    SELECT set_config('patchbay.unscoped', %(reason)s, false), set_config('lock_timeout', %(patience)s, false),
+        set_config('plan_cache_mode', 'force_generic_plan', false)
+"""
+"""For a connection that runs nothing but one statement, which is planned once."""
 
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 """What we promise after a commit must survive a power cut, whatever the server does for others."""
@@ -101,6 +108,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.engine = _create_engine(url, pool_size=pool_size)
         self._limit = 2 * pool_size
+        self._standing: list[StandingStatement] = []
         self._guard = TenantGuard(TENANT_TABLES, others=GLOBAL_TABLES)
         event.listen(self.engine, "before_cursor_execute", self._before_execute)
 
@@ -133,6 +141,28 @@ class Database:
             yield session
             session.commit()
 
+    def unscoped_statement(
+        self, reason: str, *, statement: Prepared, patience_seconds: float, limit_seconds: float
+    ) -> StandingStatement:
+        """Return a statement across tenants that stands ready; every use is listed in ``docs/unscoped.md``.
+
+        Args:
+            reason: as listed there.
+            statement: what is run, each time in a transaction of its own.
+            patience_seconds: how long it waits for locks of others.
+            limit_seconds: how long it may take altogether.
+        """
+        patience = str(round(patience_seconds * 1000))
+
+        def connect() -> psycopg.Connection[Any]:
+            connection = self._connect_apart()
+            connection.execute(_UNSCOPED_STANDING, {"reason": reason, "patience": patience})
+            return connection
+
+        standing = StandingStatement(statement, connect, limit_seconds=limit_seconds)
+        self._standing.append(standing)
+        return standing
+
     def pool_use(self) -> PoolUse:
         """Return how far the pool is used at this moment."""
         pool = self.engine.pool
@@ -142,7 +172,21 @@ class Database:
 
     def dispose(self) -> None:
         """Close all connections."""
+        self.close_standing()
         self.engine.dispose()
+
+    def close_standing(self) -> None:
+        """Close the connections of statements that stand ready; those of the pool stay."""
+        while self._standing:
+            self._standing.pop().close()
+
+    def _connect_apart(self) -> psycopg.Connection[Any]:
+        """Open a connection that the pool does not know, in autocommit; it is the product's role like all others."""
+        pooled = self.engine.raw_connection()
+        connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+        pooled.detach()
+        connection.autocommit = True
+        return connection
 
     def _before_execute(
         self, _conn: DbConnection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import parse_qsl
 
+import jiter
 from pydantic import BaseModel, ValidationError
 
 from services.kernel.errors import InvalidInput
@@ -28,7 +29,7 @@ def parse_json(body: bytes) -> dict[str, object]:
     """
     decoded: object = None
     with contextlib.suppress(ValueError, RecursionError):
-        found: object = _DECODER.decode(body.decode("utf-8"))
+        found = _decode(body)
         decoded = _storable(found) if b"\\u" in body else found
     # Raised outside a handler: the decoder's exception carries the whole body.
     if not isinstance(decoded, dict):
@@ -119,6 +120,17 @@ def read_model(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
 def storable_text(text: str) -> str:
     """Return the text without what PostgreSQL text cannot hold: NUL, and surrogates without a partner."""
     return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _decode(body: bytes) -> object:
+    """Decode strictly: at once with a quick decoder, and what that one refuses once more with a thorough one.
+
+    The standard library's also takes deeper nesting, and surrogates without a partner.
+    """
+    try:
+        return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
+    except ValueError:
+        return _DECODER.decode(body.decode("utf-8"))
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,10 +15,17 @@ from services.kernel.db import set_local
 from services.kernel.kernel import Kernel
 from services.kernel.secret import Secret
 
-CACHE_SECONDS = 2.0
+CACHE_SECONDS = 4.0
+"""Nothing older is believed: a rotated secret or a disconnected account counts everywhere within that time."""
+REFRESH_SECONDS = 2.0
+"""What is older than this is looked up again in the background, so that nobody has to wait while requests come."""
 CACHE_SIZE = 4096
+_THREADS = 8
 _PATIENCE_SECONDS = 1.0
 """For locks of others: a provider that waits had better be told soon to come again."""
+
+Key = tuple[str, ...]
+"""What endpoints are looked up by: a token, or external accounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,68 +38,68 @@ class Endpoint:
     secrets: Mapping[str, Secret]
 
 
-class EndpointDirectory:
-    """Looks endpoints up, and remembers the answers for at most :data:`CACHE_SECONDS`.
+def token_key(provider: str, token: str) -> Key:
+    """Return the key of the endpoint with this token."""
+    return ("token", provider, token)
 
-    A rotated secret or a disconnected account therefore takes effect everywhere within that time.
-    """
+
+def account_key(provider: str, account_ids: Sequence[str]) -> Key:
+    """Return the key of the endpoints of all connections to one of these external accounts."""
+    return ("account", provider, *sorted(set(account_ids)))
+
+
+class EndpointDirectory:
+    """Looks endpoints up, and remembers the answers for at most :data:`CACHE_SECONDS`."""
 
     def __init__(self, kernel: Kernel, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._kernel = kernel
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._remembered: dict[tuple[str, ...], tuple[float, tuple[Endpoint, ...]]] = {}
-        self._under_way: dict[tuple[str, ...], Future[tuple[Endpoint, ...]]] = {}
+        self._remembered: dict[Key, tuple[float, tuple[Endpoint, ...]]] = {}
+        self._under_way: dict[Key, Future[tuple[Endpoint, ...]]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="endpoints")
 
-    def by_token(self, *, provider: str, token: str) -> tuple[Endpoint, ...]:
-        """Return the endpoint with this token, or none."""
-        return self._remember(_token_key(provider, token), lambda: self._find_by_token(provider, token))
+    def find(self, key: Key) -> tuple[Endpoint, ...]:
+        """Return the endpoints for a key, or none."""
+        known = self.recall(key)
+        return self.look_up(key).result() if known is None else known
 
-    def by_account(self, *, provider: str, account_ids: Sequence[str]) -> tuple[Endpoint, ...]:
-        """Return the endpoints of all connections to one of these external accounts."""
-        names = _names(account_ids)
-        return self._remember(_account_key(provider, names), lambda: self._find_by_account(provider, names))
+    def recall(self, key: Key) -> tuple[Endpoint, ...] | None:
+        """Return what is remembered; None if it has to be looked up. Never waits."""
+        known = self._remembered.get(key)
+        if known is None:
+            return None
+        asked_at, found = known
+        age = self._monotonic() - asked_at
+        if age >= CACHE_SECONDS:
+            return None
+        if age >= REFRESH_SECONDS:
+            self.look_up(key)
+        return found
 
-    def recall(self, *, provider: str, token: str = "", account_ids: Sequence[str] = ()) -> tuple[Endpoint, ...] | None:
-        """Return what is remembered for a token, or else for external accounts; None if it has to be looked up."""
-        key = _token_key(provider, token) if token else _account_key(provider, _names(account_ids))
+    def look_up(self, key: Key) -> "Future[tuple[Endpoint, ...]]":
+        """Ask the database in a thread, once for all who ask meanwhile."""
         with self._lock:
-            return self._fresh(key)
+            if key not in self._under_way:
+                self._under_way[key] = self._threads.submit(self._look_up, key)
+            return self._under_way[key]
 
-    def _remember(self, key: tuple[str, ...], find: Callable[[], tuple[Endpoint, ...]]) -> tuple[Endpoint, ...]:
-        """Return what is remembered; else look it up, once for all who ask meanwhile."""
-        with self._lock:
-            known = self._fresh(key)
-            if known is not None:
-                return known
-            under_way = self._under_way.get(key)
-            mine = self._under_way.setdefault(key, Future())
-        if under_way is not None:
-            return under_way.result()
-        return self._look_up(key, find, mine)
-
-    def _look_up(
-        self, key: tuple[str, ...], find: Callable[[], tuple[Endpoint, ...]], mine: "Future[tuple[Endpoint, ...]]"
-    ) -> tuple[Endpoint, ...]:
-        now = self._monotonic()
+    def _look_up(self, key: Key) -> tuple[Endpoint, ...]:
+        asked_at = self._monotonic()  # what is read from now on may be old when the answer is there
+        kind, provider, *names = key
         try:
-            found = find()
-        except BaseException as error:
+            found = self._find_by_token(provider, *names) if kind == "token" else self._find_by_account(provider, names)
+            self._remember(key, asked_at, found)
+        finally:
             with self._lock:
                 del self._under_way[key]
-            mine.set_exception(error)
-            raise
+        return found
+
+    def _remember(self, key: Key, asked_at: float, found: tuple[Endpoint, ...]) -> None:
         with self._lock:
             if len(self._remembered) >= CACHE_SIZE:
                 self._remembered.clear()
-            self._remembered[key] = (now + CACHE_SECONDS, found)
-            del self._under_way[key]
-        mine.set_result(found)
-        return found
-
-    def _fresh(self, key: tuple[str, ...]) -> tuple[Endpoint, ...] | None:
-        known = self._remembered.get(key)
-        return known[1] if known and self._monotonic() < known[0] else None
+            self._remembered[key] = (asked_at, found)
 
     def _find_by_token(self, provider: str, token: str) -> tuple[Endpoint, ...]:
         with self._kernel.unscoped_session("webhooks.find_endpoint", patience_seconds=_PATIENCE_SECONDS) as session:
@@ -128,15 +135,3 @@ class EndpointDirectory:
                         )
                     )
         return tuple(endpoints)
-
-
-def _token_key(provider: str, token: str) -> tuple[str, ...]:
-    return ("token", provider, token)
-
-
-def _account_key(provider: str, names: Sequence[str]) -> tuple[str, ...]:
-    return ("account", provider, *names)
-
-
-def _names(account_ids: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(account_ids)))

@@ -3,7 +3,7 @@
 from services import connections
 from services.conversations import list_conversations
 from services.webhooks import list_deliveries
-from services.webhooks.endpoints import EndpointDirectory
+from services.webhooks.endpoints import EndpointDirectory, token_key
 from services.webhooks.refusals import RefusalCounter
 from tests.integration.connections.scene import count_rows
 from tests.support.line import Line, Shop, webhook_url
@@ -19,7 +19,7 @@ def test_a_message_for_a_deleted_connection_harms_nobody(line: Line, shop: Shop)
     assert arrive(line, shop) == (200,)
     line.work()
     connections.delete_connection(line.kernel, actor=shop.actor, connection_id=shop.twilio.id)
-    # The web process remembers the address for up to two seconds: the provider may be asked to try again.
+    # The web process remembers the address for up to four seconds: the provider may be asked to try again.
     assert arrive(line, shop)[-1] in (404, 503)
     line.work()
     assert count_rows(line.kernel, "webhook_delivery") == 0
@@ -31,7 +31,7 @@ def test_a_refusal_for_a_deleted_connection_does_not_keep_others_from_being_coun
     counter = RefusalCounter(line.kernel)
     for item in (shop, other):
         token = webhook_url(item.twilio, "sms").split("/")[-2]
-        [endpoint] = EndpointDirectory(line.kernel).by_token(provider="twilio", token=token)
+        [endpoint] = EndpointDirectory(line.kernel).find(token_key("twilio", token))
         counter.count(endpoint, "bad_signature")
     connections.delete_connection(line.kernel, actor=shop.actor, connection_id=shop.twilio.id)
     counter.flush()

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import event
 
 from services import connections
-from services.webhooks.endpoints import Endpoint, EndpointDirectory
+from services.webhooks.endpoints import REFRESH_SECONDS, Endpoint, EndpointDirectory, account_key, token_key
 from tests.support.line import Line, Shop, webhook_url
+from tests.support.product import eventually
 
 STALE_SECONDS = 5.0
 NEW_SECRET = "e" * 32
@@ -40,8 +41,8 @@ def look_up(request: pytest.FixtureRequest, line: Line, shop: Shop, watch: Watch
     token = webhook_url(shop.slack, "events").split("/")[-2]
     team = line.sandbox.identities.own_app.team_id
     if request.param == "its own address":
-        return lambda: directory.by_token(provider="slack", token=token)
-    return lambda: directory.by_account(provider="slack", account_ids=[team])
+        return lambda: directory.find(token_key("slack", token))
+    return lambda: directory.find(account_key("slack", [team]))
 
 
 def secrets_of(found: Sequence[Endpoint]) -> set[str]:
@@ -74,10 +75,10 @@ def test_a_new_secret_counts_within_five_seconds(line: Line, shop: Shop, watch: 
 def test_what_was_not_there_is_found_within_five_seconds(line: Line, watch: Watch) -> None:
     directory = EndpointDirectory(line.kernel, monotonic=watch)
     team = line.sandbox.identities.own_app.team_id
-    assert directory.by_account(provider="slack", account_ids=[team]) == ()
+    assert directory.find(account_key("slack", [team])) == ()
     line.open_shop("Northwind")
     watch.seconds += STALE_SECONDS
-    assert len(directory.by_account(provider="slack", account_ids=[team])) == 1
+    assert len(directory.find(account_key("slack", [team]))) == 1
 
 
 def test_a_look_up_that_takes_long_is_not_kept_for_longer(line: Line, shop: Shop) -> None:
@@ -85,9 +86,9 @@ def test_a_look_up_that_takes_long_is_not_kept_for_longer(line: Line, shop: Shop
     times = iter((0.0, STALE_SECONDS, STALE_SECONDS))
     directory = EndpointDirectory(line.kernel, monotonic=lambda: next(times))
     token = webhook_url(shop.slack, "events").split("/")[-2]
-    assert len(directory.by_token(provider="slack", token=token)) == 1
+    assert len(directory.find(token_key("slack", token))) == 1
     connections.disconnect(line.kernel, actor=shop.actor, connection_id=shop.slack.id)
-    assert directory.by_token(provider="slack", token=token) == ()
+    assert directory.find(token_key("slack", token)) == ()
 
 
 def test_many_who_ask_at_once_cost_one_look_up(line: Line, shop: Shop) -> None:
@@ -102,7 +103,7 @@ def test_many_who_ask_at_once_cost_one_look_up(line: Line, shop: Shop) -> None:
 
     def ask(_number: int) -> tuple[Endpoint, ...]:
         together.wait()
-        return directory.by_token(provider="slack", token=token)
+        return directory.find(token_key("slack", token))
 
     event.listen(line.kernel.database.engine, "before_cursor_execute", note)
     try:
@@ -117,8 +118,18 @@ def test_many_who_ask_at_once_cost_one_look_up(line: Line, shop: Shop) -> None:
 def test_memory_alone_answers_until_it_is_stale(line: Line, shop: Shop, watch: Watch) -> None:
     directory = EndpointDirectory(line.kernel, monotonic=watch)
     token = webhook_url(shop.slack, "events").split("/")[-2]
-    assert directory.recall(provider="slack", token=token) is None
-    found = directory.by_token(provider="slack", token=token)
-    assert directory.recall(provider="slack", token=token) == found
+    assert directory.recall(token_key("slack", token)) is None
+    found = directory.find(token_key("slack", token))
+    assert directory.recall(token_key("slack", token)) == found
     watch.seconds += STALE_SECONDS
-    assert directory.recall(provider="slack", token=token) is None
+    assert directory.recall(token_key("slack", token)) is None
+
+
+def test_while_requests_come_nobody_waits_for_the_next_look_up(line: Line, shop: Shop, watch: Watch) -> None:
+    directory = EndpointDirectory(line.kernel, monotonic=watch)
+    key = token_key("slack", webhook_url(shop.slack, "events").split("/")[-2])
+    [before] = directory.find(key)
+    connections.disconnect(line.kernel, actor=shop.actor, connection_id=shop.slack.id)
+    watch.seconds += REFRESH_SECONDS
+    assert directory.recall(key) == (before,)
+    eventually(lambda: directory.recall(key) == (), what="it was looked up again")

@@ -7,17 +7,18 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from app.http.group_commit import GroupCommit
 from services.kernel.db import Wake
 from services.kernel.ids import new_id
-from services.webhooks.ingest import NewDelivery
+from services.webhooks.storing import NewDelivery
 
 TENANT = new_id()
 LOCKED = OperationalError("", {}, psycopg.errors.LockNotAvailable())
 AWAY = OperationalError("", {}, psycopg.OperationalError())
 DELETED = IntegrityError("", {}, psycopg.errors.ForeignKeyViolation())
+ODD = DataError("", {}, psycopg.errors.CharacterNotInRepertoire())
 
 
 def delivery(connection_id: UUID) -> NewDelivery:
@@ -34,17 +35,17 @@ class Backend:
         self.stored: list[list[UUID]] = []
         self.tried = 0
         self.woken: list[int] = []
-        self.may_store, self.may_wake = threading.Event(), threading.Event()
-        self.is_storing, self.is_waking = threading.Event(), threading.Event()
+        self.may_store, self.is_storing = asyncio.Event(), asyncio.Event()
+        self.may_wake, self.is_waking = threading.Event(), threading.Event()
         self.may_store.set()
         self.may_wake.set()
         self.commits = GroupCommit(self.store, self.wake)
 
-    def store(self, deliveries: Sequence[NewDelivery]) -> list[Wake]:
+    async def store(self, deliveries: Sequence[NewDelivery]) -> list[Wake]:
         """Store all, or nothing if one of the connections is in trouble."""
         self.tried += 1
         self.is_storing.set()
-        assert self.may_store.wait(10)
+        await self.may_store.wait()
         for item in deliveries:
             if trouble := self.troubles.get(item.connection_id):
                 raise trouble
@@ -61,7 +62,7 @@ class Backend:
         """Add a delivery each while the first one is being stored; return what became of them."""
         self.may_store.clear()
         first = asyncio.create_task(self.commits.add((delivery(connections[0]),)))
-        await asyncio.to_thread(self.is_storing.wait)
+        await self.is_storing.wait()
         others = [asyncio.create_task(self.commits.add((delivery(item),))) for item in connections[1:]]
         await asyncio.sleep(0)
         self.may_store.set()
@@ -96,7 +97,7 @@ async def test_nobody_waits_for_a_queue_that_does_not_answer() -> None:
     assert backend.woken == [1, 5]
 
 
-@pytest.mark.parametrize("trouble", [DELETED, LOCKED], ids=["deleted", "locked"])
+@pytest.mark.parametrize("trouble", [DELETED, LOCKED, ODD], ids=["deleted", "locked", "odd"])
 async def test_one_connection_in_trouble_does_not_cost_the_others(trouble: Exception) -> None:
     backend = Backend()
     bad = new_id()
