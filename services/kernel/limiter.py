@@ -8,10 +8,10 @@ any time; a counter that is not there is reported as missing and never taken for
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from redis import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from services.kernel.errors import RetryLater
 
@@ -27,51 +27,54 @@ local time = redis.call('TIME')
 local second = tonumber(time[1])
 local now = second * 1000000 + tonumber(time[2])
 local spans = {60, 3600, 86400}
-local counted = tonumber(ARGV[1])
-local used, worst, wait, place = {}, 0, 0, 1
-for k = 1, counted do
-  local found = redis.call('HMGET', KEYS[k], 'at', '1', '2', '3')
-  if not found[1] then return {-1, now} end
-  for w = 1, 3 do
-    local span, most = spans[w], tonumber(ARGV[place + w])
-    local is_same = math.floor(tonumber(found[1]) / span) == math.floor(second / span)
-    local count = is_same and tonumber(found[w + 1]) or 0
-    used[#used + 1] = count
-    if most >= 0 and count >= most then
-      local left = (math.floor(second / span) + 1) * span * 1000000 - now
-      if left > wait then worst, wait = (k - 1) * 3 + w, left end
+
+local function take(asked, before)
+  local numbers, used, ends, worst, wait = {}, {}, {}, 0, 0
+  for number in string.gmatch(asked, '%S+') do numbers[#numbers + 1] = tonumber(number) end
+  local counted, all = numbers[1], (#numbers - 1) / 3
+  for k = 1, counted do
+    local found = redis.call('GET', KEYS[before + k])
+    if not found then return all, '-1' end
+    local at, minute, hour, day = string.match(found, '(%d+) (%d+) (%d+) (%d+)')
+    for w, count in ipairs({minute, hour, day}) do
+      local most, begins = numbers[k * 3 + w - 2], second - second % spans[w]
+      count = tonumber(at) >= begins and tonumber(count) or 0
+      used[#used + 1] = count
+      if most >= 0 and count >= most then
+        local left = (begins + spans[w]) * 1000000 - now
+        if left > wait then worst, wait = #used, left end
+      end
     end
   end
-  place = place + 3
+  for k = counted + 1, all do
+    local interval, burst, cost = numbers[k * 3 - 1], numbers[k * 3], numbers[k * 3 + 1]
+    ends[k] = math.max(tonumber(redis.call('GET', KEYS[before + k]) or '0'), now) + interval * cost
+    local left = ends[k] - interval * burst - now
+    if left > wait then worst, wait = counted * 2 + k, left end
+  end
+  if worst > 0 then return all, string.format('0 %d %.0f ', worst, math.ceil(wait)) .. table.concat(used, ' ') end
+  for n, count in ipairs(used) do used[n] = count + 1 end
+  for k = 1, counted do
+    local value = time[1] .. ' ' .. table.concat(used, ' ', k * 3 - 2, k * 3)
+    redis.call('SET', KEYS[before + k], value, 'EX', KEPT)
+  end
+  for k = counted + 1, all do
+    redis.call('SET', KEYS[before + k], string.format('%.0f', ends[k]), 'PX', math.ceil((ends[k] - now) / 1000) + 1)
+  end
+  return all, '1 0 0 ' .. table.concat(used, ' ')
 end
-local ends = {}
-for k = counted + 1, #KEYS do
-  local interval, burst, cost = tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3])
-  local free = math.max(tonumber(redis.call('GET', KEYS[k]) or '0'), now) + interval * cost
-  local left = free - interval * burst - now
-  if left > wait then worst, wait = counted * 3 + k - counted, left end
-  ends[k] = free
-  place = place + 3
-end
-if worst > 0 then return {0, now, worst, math.ceil(wait), unpack(used)} end
-for k = 1, counted do
-  local first = (k - 1) * 3
-  for w = 1, 3 do used[first + w] = used[first + w] + 1 end
-  redis.call('HSET', KEYS[k], 'at', time[1], '1', used[first + 1], '2', used[first + 2], '3', used[first + 3])
-  redis.call('EXPIRE', KEYS[k], KEPT)
-end
-for k = counted + 1, #KEYS do
-  redis.call('SET', KEYS[k], string.format('%.0f', ends[k]), 'PX', math.ceil((ends[k] - now) / 1000) + 1)
-end
-return {1, now, 0, 0, unpack(used)}
-""".replace("KEPT", str(_KEPT_SECONDS))
 
-_FILL = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'at', ARGV[1], '1', ARGV[2], '2', ARGV[3], '3', ARGV[4])
-redis.call('EXPIRE', KEYS[1], KEPT)
-return 1
+local answers, before = {time[1] .. ' ' .. time[2]}, 0
+for n, asked in ipairs(ARGV) do
+  local keys, answer = take(asked, before)
+  before, answers[n + 1] = before + keys, answer
+end
+return table.concat(answers, '\\n')
 """.replace("KEPT", str(_KEPT_SECONDS))
+"""Takes for each argument in turn: how many of its keys are counted, the three limits of each of those, and interval,
+burst and cost of each of the others, which are paces. Answers with a line of numbers each, below the time."""
+
+_FILL = "return redis.call('SET', KEYS[1], ARGV[1], 'EX', KEPT, 'NX')".replace("KEPT", str(_KEPT_SECONDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,31 +179,19 @@ class RedisLimiter:
         """Do the same for several, one after the other, in one round trip."""
         if not asked:
             return []
+        keys = [item.key for counted, paced in asked for item in (*counted, *paced)]
         try:
-            found = self._run_each(asked)
-            if any(isinstance(answer, NoScriptError) for answer in found):  # then none of them ran
-                self._redis.script_load(self._take.script)
-                found = self._run_each(asked)
+            answer = self._take(keys=keys, args=[_numbers(*item) for item in asked])
         except (RedisError, OSError) as error:
             raise _away() from error
-        for answer in found:
-            if isinstance(answer, Exception):
-                raise _away() from answer
-        return [_outcome(cast("list[int]", answer)) for answer in found]
-
-    def _run_each(self, asked: Sequence[Asked]) -> list[Any]:
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for counted, paced in asked:
-                keys = [item.key for item in (*counted, *paced)]
-                limits = [-1 if most is None else most for item in counted for most in item.most]
-                paces = [number for item in paced for number in _pace(item)]
-                pipeline.evalsha(str(self._take.sha), len(keys), *keys, len(counted), *limits, *paces)
-            return pipeline.execute(raise_on_error=False)
+        time, *outcomes = cast(bytes, answer).split(b"\n")
+        at = _time(*map(int, time.split()))
+        return [_outcome(line, at=at) for line in outcomes]
 
     def fill(self, key: str, *, at: datetime, used: tuple[int, int, int]) -> None:
         """Say what was used of a key's windows at that time, unless the key is there by now."""
         try:
-            self._fill(keys=[key], args=[int(at.timestamp()), *used])
+            self._fill(keys=[key], args=[" ".join(map(str, (int(at.timestamp()), *used)))])
         except (RedisError, OSError) as error:
             raise _away() from error
 
@@ -210,7 +201,7 @@ class RedisLimiter:
             seconds, microseconds = cast("tuple[int, int]", self._redis.time())
         except (RedisError, OSError) as error:
             raise _away() from error
-        return _time(seconds * _MICROSECONDS + microseconds)
+        return _time(seconds, microseconds)
 
 
 def window_start(at: datetime, span: timedelta) -> datetime:
@@ -219,14 +210,10 @@ def window_start(at: datetime, span: timedelta) -> datetime:
     return datetime.fromtimestamp(seconds - seconds % length, UTC)
 
 
-def _outcome(found: Sequence[int]) -> Taken | Denied | Missing:
-    at = _time(found[1])
-    if found[0] < 0:
-        return Missing(at=at)
-    used = tuple(found[4:])
-    if found[0]:
-        return Taken(at=at, used=used)
-    return Denied(at=at, reason=found[2] - 1, wait=timedelta(microseconds=found[3]), used=used)
+def _numbers(counted: Sequence[Counted], paced: Sequence[Paced]) -> str:
+    """Return what the script is told of one that wants to leave, beside the keys."""
+    limits = [-1 if most is None else most for item in counted for most in item.most]
+    return " ".join(map(str, (len(counted), *limits, *(number for item in paced for number in _pace(item)))))
 
 
 def _pace(item: Paced) -> tuple[int, int, int]:
@@ -234,8 +221,18 @@ def _pace(item: Paced) -> tuple[int, int, int]:
     return interval, item.burst, min(max(item.cost, 1), item.burst)
 
 
-def _time(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+def _outcome(line: bytes, *, at: datetime) -> Taken | Denied | Missing:
+    may_go, *rest = map(int, line.split())
+    if may_go < 0:
+        return Missing(at=at)
+    reason, wait, *used = rest
+    if may_go:
+        return Taken(at=at, used=tuple(used))
+    return Denied(at=at, reason=reason - 1, wait=timedelta(microseconds=wait), used=tuple(used))
+
+
+def _time(seconds: int, microseconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
 
 
 def _away() -> RetryLater:

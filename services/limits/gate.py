@@ -12,21 +12,17 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from models import Connection, Excess, LimitAlarm, LimitGroup, LimitSpan
-from services.connections.life import look_at_health
+from models import Connection, Excess, LimitGroup
 from services.kernel.db import UnitOfWork
 from services.kernel.errors import RetryLater
-from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
-from services.kernel.limiter import Counted, Denied, Missing, Paced, Taken, window_start
+from services.kernel.limiter import Counted, Denied, Missing, Paced, Taken
 from services.limits import repository
-from services.limits.rules import LENGTHS, Rule, alarm_at, clock_words, limit_words, rule_of
+from services.limits.alarms import SPANS as _SPANS
+from services.limits.alarms import Use, raise_alarms
+from services.limits.rules import Rule, clock_words, limit_words, rule_of
 from services.provider_kit.contract import Pace
 from services.provider_kit.registry import get_manifest
-
-_SPANS = tuple(LimitSpan)
-_WATCHED = (LimitSpan.HOUR, LimitSpan.DAY)
-"""What alarms are raised about: a minute is over before anybody has read of it."""
 
 T = TypeVar("T")
 
@@ -201,7 +197,7 @@ def _paced(tenant_id: UUID, leaving: Leaving, pace: Pace) -> Paced:
 
 def _key(tenant_id: UUID, agent_id: UUID | None, group: LimitGroup) -> str:
     owner = "all" if group is LimitGroup.ALL else f"{agent_id}:{group.value}"
-    return f"patchbay:{tenant_id}:limit:{owner}"
+    return f"patchbay:{tenant_id}:counted:{owner}"
 
 
 def _fill(kernel: Kernel, tenant_id: UUID, missing: CountsMissing) -> None:
@@ -231,30 +227,8 @@ def _held(leaving: Leaving, denied: Denied, rules: Sequence[Rule], paces: Sequen
 
 
 def _raise_alarms(kernel: Kernel, work: UnitOfWork, leaving: Leaving, taken: Taken, rules: Sequence[Rule]) -> None:
-    """Note each window that is used to four fifths, or wholly, by this one; those before it did not get there."""
     for number, rule in enumerate(rules):
-        for span in _WATCHED:
-            place = _SPANS.index(span)
-            most, used = rule.most[place], taken.used[number * len(_SPANS) + place]
-            if most is None or used not in (alarm_at(most), most):
-                continue
-            repository.save_alarm(work, _alarm(work, leaving, rule, span, used=used, most=most, at=taken.at))
-            look_at_health(work, leaving.connection, now=kernel.clock.now())
-
-
-def _alarm(
-    work: UnitOfWork, leaving: Leaving, rule: Rule, span: LimitSpan, *, used: int, most: int, at: datetime
-) -> LimitAlarm:
-    return LimitAlarm(
-        tenant_id=work.tenant_id,
-        id=new_id(),
-        agent_id=None if rule.group is LimitGroup.ALL else leaving.agent_id,
-        connection_id=leaving.connection.id,
-        channel_group=rule.group,
-        span=span,
-        used=used,
-        most=most,
-        excess=rule.excess,
-        raised_at=at,
-        resets_at=window_start(at, LENGTHS[span]) + LENGTHS[span],
-    )
+        first = number * len(_SPANS)
+        minute, hour, day = taken.used[first : first + len(_SPANS)]
+        use = Use(agent_id=leaving.agent_id, rule=rule, used=(minute, hour, day), at=taken.at)
+        raise_alarms(work, use, leaving.connection, now=kernel.clock.now())

@@ -16,6 +16,7 @@ from redis import Redis
 from services.kernel.errors import RetryLater
 from services.kernel.limiter import (
     SPANS,
+    Asked,
     Counted,
     Denied,
     Missing,
@@ -134,6 +135,15 @@ def test_who_comes_back_when_told_is_let_through(limiter: RedisLimiter) -> None:
     while limiter.now() < until:
         pass
     assert isinstance(limiter.take([], [quick]), Taken)
+
+
+def test_several_are_let_through_one_after_the_other_and_none_stands_in_anothers_way(limiter: RedisLimiter) -> None:
+    counted, unknown, slow = filled(limiter, (2, None, None)), Counted(key=key(), most=(9, 9, 9)), pace(burst=1)
+    asked: list[Asked] = [([counted], [slow]), ([unknown], [slow]), ([counted], [slow]), ([counted], ()), ([counted], ())]
+    outcomes = limiter.take_each(asked)
+    assert [type(outcome) for outcome in outcomes] == [Taken, Missing, Denied, Taken, Denied]
+    assert [outcome.reason for outcome in outcomes if isinstance(outcome, Denied)] == [3, 0]
+    assert [outcome.used for outcome in outcomes if isinstance(outcome, Taken)] == [(1, 1, 1), (2, 2, 2)]
 
 
 def test_twenty_threads_get_exactly_what_there_is(limiter: RedisLimiter, servers: EmbeddedUrls) -> None:
