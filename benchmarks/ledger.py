@@ -45,3 +45,11 @@ def clear(session: psycopg.Connection) -> None:
         f"DELETE FROM webhook_delivery WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM webhook_delivery"
         f" WHERE {OPEN_DELIVERIES} FOR UPDATE SKIP LOCKED)".encode()
     )
+
+
+def abandon(session: psycopg.Connection) -> None:
+    """Give up all work that a measure left, so that the next one does not pay for it; while no worker runs."""
+    clear(session)
+    session.execute(f"UPDATE turn SET state = 'skipped' WHERE {_OPEN_TURNS}".encode())
+    session.execute(f"UPDATE message SET state = 'failed' WHERE {_UNSENT}".encode())
+    session.execute("UPDATE conversation SET lease_until = NULL, lease_token = NULL WHERE lease_until IS NOT NULL")

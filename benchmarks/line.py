@@ -92,7 +92,7 @@ def open_line(bench: Bench) -> Generator[Line]:
     stage = bench.stage
     assert bench.companies, "there is somebody to write to"
     with stage.owner() as session:
-        ledger.clear(session)
+        ledger.abandon(session)
         door, workers, scheduler = stage.web(only_webhooks=True), stage.workers(WORKERS), stage.scheduler()
         line = Line(bench, door, workers, scheduler, session, SinkClient(sink_url(stage.sink_port)))
         try:
