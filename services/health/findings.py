@@ -166,6 +166,7 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
             stops=sight.stops,
             worsens_at=sight.worsens_at,
             act=sight.act or rule.act,
+            anew_since=sight.anew_since,
         )
         for rule in RULES
         if facts.status in rule.judged_in and (sight := rule.look(facts))

@@ -55,6 +55,8 @@ class Sight:
     worsens_at: datetime | None = None
     act: Act | None = None
     """If another one than the rule's repairs it."""
+    anew_since: datetime | None = None
+    """When it began to be something that owners are told of even if they know of what was there before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class Finding:
     stops: str
     worsens_at: datetime | None
     act: Act
+    anew_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,20 +19,22 @@ _STOPS: Mapping[str, str] = MappingProxyType(
 
 
 def limit_used(facts: Facts) -> Sight | None:
-    """An hour's or a day's limit is used up, or four fifths of it are."""
+    """An hour's or a day's limit is used up, or four fifths of it are; each is news once, and again in the next one."""
     if not facts.limits:
         return None
     worst = max(facts.limits, key=_rank)
     until = day(worst.resets_at)
     stops = _STOPS[worst.excess]
     if worst.used >= worst.most:
-        return error(f"The limit is used up until {until}: {worst.limit}.", since=worst.since, stops=stops)
+        what = f"The limit is used up until {until}: {worst.limit}."
+        return error(what, since=worst.since, stops=stops, anew_since=worst.since)
     return Sight(
         severity=Severity.WARNING,
         what=f"{worst.used:,} are used of the limit of {worst.limit}; it begins anew on {until}.",
         since=worst.since,
         stops=stops,
         worsens_at=_used_up_at(worst, facts.now),
+        anew_since=worst.since,
     )
 
 
@@ -42,5 +44,5 @@ def _used_up_at(use: LimitUse, now: datetime) -> datetime:
     return at if now < at < use.resets_at else use.resets_at
 
 
-def _rank(use: LimitUse) -> tuple[bool, float]:
-    return use.used >= use.most, use.resets_at.timestamp()
+def _rank(use: LimitUse) -> tuple[bool, float, float]:
+    return use.used >= use.most, use.resets_at.timestamp(), use.since.timestamp()

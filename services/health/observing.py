@@ -129,6 +129,9 @@ def _write(
     rows = {group_of(row.code): row for row in before}
     for finding in found:
         row = rows.pop(group_of(finding.code), None)
+        if row and finding.anew_since and row.since < finding.anew_since:
+            _resolve(work, row, facts, change)
+            row = None
         change.happened |= row is None or (row.code, row.severity) != (finding.code, finding.severity.value)
         if row is None:
             row = _new_row(work, connection, finding)
@@ -136,16 +139,21 @@ def _write(
         row.code, row.severity, row.worsens_at = finding.code, finding.severity.value, finding.worsens_at
         row.since = min(row.since, finding.since)
         work.session.add(row)
+        work.session.flush()
         change.open.append((row, finding))
     for row in rows.values():
         if _is_over(row, facts):
-            row.resolved_at = facts.now
-            work.session.add(row)
-            change.resolved.append(row)
-            change.happened = True
-            logger.info("health.finding.resolved", code=row.code)
-    work.session.flush()
+            _resolve(work, row, facts, change)
     return change
+
+
+def _resolve(work: UnitOfWork, row: HealthFinding, facts: Facts, change: _Change) -> None:
+    row.resolved_at = facts.now
+    work.session.add(row)
+    work.session.flush()
+    change.resolved.append(row)
+    change.happened = True
+    logger.info("health.finding.resolved", code=row.code)
 
 
 def _new_row(work: UnitOfWork, connection: Connection, finding: Finding) -> HealthFinding:
@@ -220,7 +228,7 @@ class _Telling:
         if not chosen:
             return
         text = tell_over(
-            [row.code for row in over],
+            list(dict.fromkeys(row.code for row in over)),
             place=self._place,
             provider=self._facts.provider,
             still_open=len(still_open),

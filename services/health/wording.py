@@ -14,9 +14,11 @@ def day(at: datetime) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
-def error(what: str, *, since: datetime, stops: str, act: Act | None = None) -> Sight:
+def error(
+    what: str, *, since: datetime, stops: str, act: Act | None = None, anew_since: datetime | None = None
+) -> Sight:
     """Return what is broken now."""
-    return Sight(severity=Severity.ERROR, what=what, since=since, stops=stops, act=act)
+    return Sight(severity=Severity.ERROR, what=what, since=since, stops=stops, act=act, anew_since=anew_since)
 
 
 def is_over(now: datetime, *, last_bad: datetime, last_good: datetime | None) -> bool:

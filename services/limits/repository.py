@@ -18,6 +18,7 @@ from models import (
     Conversation,
     LimitAlarm,
     LimitGroup,
+    LimitSpan,
     Message,
     MessageState,
 )
@@ -126,6 +127,52 @@ def save_alarm(work: UnitOfWork, row: LimitAlarm) -> None:
     work.session.exec(
         statement.on_conflict_do_update(index_elements=["tenant_id", "agent_id", "channel_group", "span"], set_=changed)
     )
+
+
+def find_alarm(work: UnitOfWork, agent_id: UUID | None, group: LimitGroup, span: LimitSpan) -> LimitAlarm | None:
+    """Return the last alarm about a window of a limit."""
+    return work.session.exec(
+        select(LimitAlarm).where(
+            col(LimitAlarm.tenant_id) == work.tenant_id,
+            _same_agent(LimitAlarm, agent_id),
+            col(LimitAlarm.channel_group) == group,
+            col(LimitAlarm.span) == span,
+        )
+    ).first()
+
+
+def find_last_connection(work: UnitOfWork, agent_id: UUID | None, group: LimitGroup, *, since: datetime) -> UUID | None:
+    """Return through which connection the last of what was counted for a limit left, or was done."""
+    kinds = [kind for kind, of in GROUPS.items() if group in (of, LimitGroup.ALL)]
+    messages = (
+        select_columns(col(Message.connection_id), col(Message.counted_at))
+        .join(
+            Conversation,
+            and_(
+                col(Conversation.tenant_id) == col(Message.tenant_id),
+                col(Conversation.id) == col(Message.conversation_id),
+            ),
+        )
+        .where(
+            col(Message.tenant_id) == work.tenant_id,
+            col(Message.counted_at) >= since,
+            col(Conversation.channel_kind).in_(kinds),
+            *([col(Conversation.agent_id) == agent_id] if agent_id else []),
+        )
+    )
+    runs = select_columns(col(ActionRun.connection_id), col(ActionRun.counted_at)).where(
+        col(ActionRun.tenant_id) == work.tenant_id,
+        col(ActionRun.counted_at) >= since,
+        *([col(ActionRun.agent_id) == agent_id] if agent_id else []),
+    )
+    wanted = [messages] if kinds else []
+    wanted += [runs] if group in (LimitGroup.ACTIONS, LimitGroup.ALL) else []
+    connection = work.session.connection()
+    last: list[tuple[datetime, UUID]] = []
+    for statement in wanted:
+        newest = statement.order_by(statement.selected_columns[1].desc()).limit(1)
+        last += [(at, connection_id) for connection_id, at in connection.execute(newest) if at is not None]
+    return max(last)[1] if last else None
 
 
 def delete_alarms(work: UnitOfWork, agent_id: UUID | None, groups: Collection[LimitGroup]) -> list[UUID]:

@@ -15,7 +15,8 @@ from services.kernel.ids import new_id
 from services.kernel.kernel import Kernel
 from services.kernel.limiter import window_start
 from services.limits import repository
-from services.limits.rules import AGENT_GROUPS, LABELS, LENGTHS, MOST, Rule, Used, limit_words, rule_of
+from services.limits.alarms import raise_alarms_of_set
+from services.limits.rules import AGENT_GROUPS, DEFAULTS, LABELS, LENGTHS, MOST, Rule, Used, limit_words, rule_of
 from services.limits.views import AgentLimitsView, AlarmView, LimitDraft, LimitView, LimitWindowView
 from services.tenants import Actor, Permission, require
 
@@ -175,6 +176,9 @@ def _save(
         )
         repository.save_limit(work, row)
     _forget_alarms(kernel, work, agent_id, changed)
+    for group in changed:
+        rule = rules.get(group) or DEFAULTS[group]
+        raise_alarms_of_set(work, agent_id, rule, now=kernel.clock.now())
     repository.let_waiting_try_again(work, agent_id)
     return True
 
