@@ -125,6 +125,7 @@ def _claim(kernel: Kernel, work: UnitOfWork, run_id: UUID, *, in_turn: bool) -> 
     client = connections.open_client(kernel, work, checked.connection)
     held = hold_back(kernel, work, run, checked)
     if held:
+        connections.give_back_probe(work, checked.connection)
         _stop(kernel, work, run, conversation, held, in_turn=in_turn)
         return None
     token = new_id()

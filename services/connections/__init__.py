@@ -6,7 +6,7 @@ from services.connections.calling import call_noted
 from services.connections.catalogue import available_providers
 from services.connections.causes import cause_of, is_about_connection
 from services.connections.checks import check_connection, test_connection
-from services.connections.circuit import CallWait, hold_back, note_busy, wait_for_call
+from services.connections.circuit import CallWait, give_back_probe, hold_back, note_busy, wait_for_call
 from services.connections.circuit_repository import WAITS_FOR_PROVIDER, database_time
 from services.connections.clients import (
     RENEWED,
@@ -116,6 +116,7 @@ __all__ = [
     "get_connection",
     "get_open_row",
     "get_row",
+    "give_back_probe",
     "hold_back",
     "is_about_connection",
     "keep_fresh",

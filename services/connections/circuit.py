@@ -61,6 +61,12 @@ def wait_for_call(
     return describe_wait(connection, now=now, is_send=is_send)
 
 
+def give_back_probe(work: UnitOfWork, connection: Connection) -> None:
+    """Let another call be the probe: the one that was let through is not made, as something else holds it back."""
+    if connection.circuit_opened_at is not None:
+        circuit_repository.give_back_probe(work.session, tenant_id=work.tenant_id, connection_id=connection.id)
+
+
 def describe_wait(connection: Connection, *, now: datetime, is_send: bool = False) -> CallWait:
     """Return what a call waits for that may not be made now."""
     circuit, name = circuit_of(connection), registry.get_manifest(connection.provider).name

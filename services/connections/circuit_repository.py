@@ -39,6 +39,20 @@ def take_probe(session: Session, *, tenant_id: UUID, connection_id: UUID, next_a
     return taken is not None
 
 
+def give_back_probe(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
+    """Make the probe of a half-open circuit due again."""
+    session.exec(
+        update(Connection)
+        .where(
+            col(Connection.tenant_id) == tenant_id,
+            col(Connection.id) == connection_id,
+            col(Connection.circuit_opened_at).is_not(None),
+        )
+        .values(circuit_next_at=in_seconds(0))
+        .execution_options(synchronize_session=False)
+    )
+
+
 def release_waiting(session: Session, *, tenant_id: UUID, connection_id: UUID) -> None:
     """Make the messages and action runs due that waited for the provider to answer, and those to be looked up."""
     for table, queued in ((Message, MessageState.QUEUED), (ActionRun, ActionRunState.QUEUED)):

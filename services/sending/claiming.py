@@ -76,6 +76,11 @@ class _Line:
             )
         return self._wait
 
+    def give_back_probe(self) -> None:
+        """Let another call be the probe, if a message of this batch was to be it and does not leave."""
+        if self._is_asked and self._wait is None:
+            connections.give_back_probe(self._work, self.connection)
+
     def put_off(self, wait: CallWait) -> datetime:
         """Return when a message is looked at again that waits: the first then, the others when it got through."""
         self._waiting += 1
@@ -134,6 +139,8 @@ class Claiming:
         ready = [(message, act) for message in messages if (act := self._begin(message)) is not None]
         let = self._let_through([message for message, act in ready if act is Act.SEND])
         claimed = _one_of_each([(message, act) for message, act in ready if act is Act.LOOK_UP or message.id in let])
+        for connection_id in self._lines.keys() - {message.connection_id for message, _ in claimed}:
+            self._lines[connection_id].give_back_probe()
         return Batch(claims=self._hold(claimed, let), handled=self._handled + len(claimed))
 
     def _read(self, messages: Sequence[Message]) -> None:

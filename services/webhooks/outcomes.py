@@ -6,7 +6,7 @@ from uuid import UUID
 from models import DeliveryState, WebhookDelivery
 from services import attempts, connections
 from services.kernel.db import UnitOfWork
-from services.kernel.errors import NeedsReauth, PatchbayError
+from services.kernel.errors import NeedsReauth, PatchbayError, RetryLater
 from services.kernel.leases import backoff_seconds
 from services.kernel.log import get_logger
 from services.kernel.settings import Settings
@@ -26,6 +26,8 @@ def failed(work: UnitOfWork, settings: Settings, item: Item, error: Exception, *
     """Note a failed attempt, and return what follows from it."""
     if isinstance(error, NeedsReauth):
         return _parked(work, item, error, now=now)
+    if isinstance(error, RetryLater) and error.code == connections.WAITS_FOR_PROVIDER:
+        return _waiting(error)
     seconds = attempts.seconds_until_retry(settings, error, attempt=item.delivery.attempt)
     attempts.record_failure(work, item.delivery, subject="delivery", error=error, retry_seconds=seconds, now=now)
     logger.info("webhooks.delivery.failed", code=error.code if isinstance(error, PatchbayError) else "crashed")
@@ -62,6 +64,18 @@ def cut_off_for_good(work: UnitOfWork, delivery_id: UUID, *, now: datetime) -> N
     repository.write(work, [delivery_id], outcome, token=None, now=now)
     work.notify("delivery", delivery_id)
     logger.warning("webhooks.delivery.given_up", delivery_id=delivery_id)
+
+
+def _waiting(error: RetryLater) -> Outcome:
+    """Let a delivery wait until its provider is called again; that costs it no attempt either."""
+    return Outcome(
+        state=DeliveryState.FAILED,
+        reason=error.message,
+        cause=attempts.cause_of(error),
+        retry_seconds=error.after.total_seconds() if error.after else PARKED_SECONDS,
+        has_ended=False,
+        attempts_given_back=1,
+    )
 
 
 def _parked(work: UnitOfWork, item: Item, error: NeedsReauth, *, now: datetime) -> Outcome:

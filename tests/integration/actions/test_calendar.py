@@ -3,18 +3,20 @@
 import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 
 from models import GrantMode
 from services.actions import approve, set_grant
 from services.agents import Exchange
-from services.connections import begin_oauth, finish_oauth
+from services.connections import begin_oauth, finish_oauth, list_connections
 from services.kernel.errors import InvalidInput
 from services.tenants import create_sign_in_link, sign_in_with_link
 from services.turns import answering
 from tests.integration.actions.conftest import Desk, calling
 from tests.integration.actions.test_once import Killed, die
+from tests.support.circuits import set_circuit
 
 LIST = "google_calendar__list_upcoming_events"
 CREATE = "google_calendar__create_event"
@@ -104,3 +106,23 @@ def test_repeated_turn_is_told_what_was_read_before(planner: Desk, monkeypatch: 
     [exchange] = told
     assert exchange.calls[0].name == LIST and json.loads(exchange.answers[0])["status"] == "done"
     assert len(planner.runs()) == 1 and planner.said() == ["Nothing is planned."]
+
+
+def test_reading_behind_an_open_circuit_is_refused_at_once_with_the_reason(planner: Desk) -> None:
+    google = connection_of(planner)
+    set_circuit(planner.line.kernel, google, next_call="+ interval '25 seconds'")
+    planner.script(calling((LIST, {})), "I cannot see the calendar now.")
+    calls = planner.line.sandbox.ledger().calls.get("google calendar.events.list", 0)
+    planner.write("What's on your calendar?")
+
+    [run] = planner.runs()
+    assert (run.state, run.error_code) == ("failed", "not_available")
+    assert run.said.startswith("Google Calendar does not answer; tried again at ")
+    assert planner.line.sandbox.ledger().calls.get("google calendar.events.list", 0) == calls
+    assert planner.said() == ["I cannot see the calendar now."]
+
+
+def connection_of(planner: Desk) -> UUID:
+    """Return the agent's calendar connection."""
+    listed = list_connections(planner.line.kernel, actor=planner.shop.actor)
+    return next(view.id for view in listed if view.provider == "google_calendar")

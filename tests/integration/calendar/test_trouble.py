@@ -9,6 +9,7 @@ from services.kernel.errors import NeedsReauth, Refused, RetryLater
 from services.kernel.kernel import Kernel
 from services.webhooks import sweep
 from tests.integration.calendar.meetings import put, truth
+from tests.support.circuits import set_circuit
 from tests.support.clock import FakeClock
 from tests.support.line import OnDemandQueue
 from tests.support.planner.scene import Diary
@@ -105,3 +106,22 @@ def test_a_bug_in_a_provider_is_tried_again_and_says_no_more(diary: Diary, sourc
     diary.sync()
     assert diary.row().sync_note == "An error in Patchbay; see the server's log."
     assert diary.connection().error_count == 0
+
+
+def test_a_calendar_behind_an_open_circuit_waits_and_says_so(diary: Diary, source: Source) -> None:
+    put(source, "m")
+    asked: list[str] = []
+    source.hook = asked.append
+    set_circuit(diary.kernel, diary.connection_id, next_call="+ interval '25 seconds'")
+    next_call_at = diary.connection().circuit_next_at
+    diary.sync()
+    diary.renew()
+    assert asked == [] and diary.subscriptions() == []
+    row = diary.row()
+    assert row.sync_note.startswith("Planner does not answer; tried again at ")
+    assert row.next_attempt_at == next_call_at
+
+    set_circuit(diary.kernel, diary.connection_id, next_call=None)
+    diary.clock.advance(timedelta(seconds=30))
+    diary.run_due()
+    assert diary.cached() == truth(diary) and len(diary.subscriptions()) == 1

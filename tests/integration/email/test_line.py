@@ -4,11 +4,16 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text, update
 
+from models import WebhookDelivery
 from services.conversations import reply
 from services.email import LETTERS_PER_HOUR, check_domain, get_card, list_domains
+from services.kernel.kernel import Kernel
 from services.kernel.settings import Settings
+from services.webhooks import list_deliveries
 from tests.integration.email.mail_shop import ANSWER, QUESTION, MailShop, open_mail_shop
+from tests.support.circuits import set_circuit
 from tests.support.line import Line, running_line
 from tests.support.sandbox_mail import JONAS, LIN, MIA, Letter
 
@@ -127,3 +132,25 @@ def test_domains_are_checked_at_the_provider(line: Line, shop: MailShop) -> None
     check_domain(kernel, actor=shop.actor, connection_id=shop.connection.id, domain_id=domain.id)
     views = check_domain(kernel, actor=shop.actor, connection_id=shop.connection.id, domain_id=domain.id)
     assert next(item for item in views if item.name == pending).can_send
+
+
+def test_a_letter_behind_an_open_circuit_waits_without_using_up_attempts(shop: MailShop) -> None:
+    kernel, mail = shop.line.kernel, shop.line.sandbox.mail
+    set_circuit(kernel, shop.connection.id, next_call="+ interval '25 seconds'")
+    asked = shop.line.sandbox.ledger().calls.get("resend emails.receiving.get", 0)
+    shop.settle(mail.write(to=shop.address, subject="Hours", text=QUESTION))
+    assert shop.line.sandbox.ledger().calls.get("resend emails.receiving.get", 0) == asked
+    assert shop.last_delivery().startswith("Resend does not answer; tried again at ")
+    [waiting] = list_deliveries(kernel, actor=shop.actor).items
+    assert (waiting.state, waiting.attempt) == ("failed", 0)
+
+    set_circuit(kernel, shop.connection.id, next_call=None)
+    make_due(kernel)
+    shop.line.work(with_sweep=True)
+    mail.wait_for_mails(1)
+
+
+def make_due(kernel: Kernel) -> None:
+    """Let what was put off be due."""
+    with kernel.unscoped_session("test") as session:
+        session.exec(update(WebhookDelivery).values(next_attempt_at=text("now() - interval '1 minute'")))

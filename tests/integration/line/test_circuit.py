@@ -14,8 +14,10 @@ from services.connections.breaker import OPENS_AFTER, PROBE_EVERY
 from services.conversations import MessageView, get_thread, list_conversations
 from services.health import list_findings
 from services.kernel.db import Wake
+from services.limits import LimitDraft, set_agent_limits
 from services.operations import measure
 from tests.integration.line.test_once import expire_leases
+from tests.support.circuits import set_circuit
 from tests.support.line import Line, Shop
 
 HOURS = "what are your opening hours"
@@ -73,7 +75,7 @@ def let_time_pass(line: Line) -> None:
 
 def open_circuit(line: Line, shop: Shop) -> None:
     """Let Twilio fail until nobody calls it any more."""
-    line.sandbox.fail("twilio", "503", method="messages.create", count=OPENS_AFTER)
+    line.sandbox.fail("twilio", "503", count=OPENS_AFTER)  # of creating, and of looking up what is due by then
     texts(line, shop, OPENS_AFTER)
     assert row(line, shop.twilio.id).circuit_opened_at is not None
 
@@ -132,6 +134,20 @@ def test_the_first_success_lets_everything_go_and_nothing_leaves_twice(line: Lin
     assert {message.state for message in answers(line, shop)} <= {"sent", "delivered"}
     view = get_connection(line.kernel, actor=shop.actor, connection_id=shop.twilio.id)
     assert (view.circuit, view.status, view.next_call_at) == ("closed", "active", None)
+
+
+def test_a_message_that_a_limit_holds_back_leaves_the_probe_to_others(line: Line, shop: Shop) -> None:
+    draft = LimitDraft(group="sms", per_day=1, excess="wait")
+    set_agent_limits(line.kernel, actor=shop.actor, agent_id=shop.agent.id, drafts=[draft])
+    texts(line, shop, 2)
+    set_circuit(line.kernel, shop.twilio.id, next_call="- interval '1 minute'")
+    _make_due(line)
+
+    line.work(with_sweep=True)
+
+    after = row(line, shop.twilio.id)
+    assert after.circuit_opened_at is not None, "no call was made"
+    assert after.circuit_next_at is not None and after.circuit_next_at <= database_time(line)
 
 
 def test_what_waits_uses_up_no_attempts(line: Line, shop: Shop) -> None:
