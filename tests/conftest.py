@@ -10,10 +10,11 @@ import pytest
 from redis import Redis
 from xdist.remote import Producer
 
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import Settings
 from tests.support.clock import FakeClock
-from tests.support.databases import copied_database, create_template, url_of
+from tests.support.databases import ReusedDatabase, create_template, url_of
+from tests.support.kernels import build_kernel
 from tests.support.order import SharedScheduling, put_in_order
 from tests.support.product import Product, running_product
 from workers.runtime.embedded import EmbeddedUrls, embedded_servers
@@ -49,22 +50,31 @@ def product() -> Generator[Product]:
             yield running
 
 
+@pytest.fixture(scope="session")
+def database(servers: EmbeddedUrls) -> Generator[ReusedDatabase]:
+    """The database that tests get one after the other."""
+    reused = ReusedDatabase(servers.database_owner_url)
+    yield reused
+    reused.drop()
+
+
 @pytest.fixture
-def settings(servers: EmbeddedUrls, tmp_path: Path) -> Generator[Settings]:
-    """Settings with a fresh, migrated database and an empty Redis."""
+def settings(servers: EmbeddedUrls, database: ReusedDatabase, tmp_path: Path) -> Generator[Settings]:
+    """Settings with a database as the migrations left it and an empty Redis."""
     redis = Redis.from_url(servers.redis_url)
     # The embedded Redis refuses FLUSHALL, like every dangerous command.
     for key in cast(Iterator[bytes], redis.scan_iter(count=1000)):
         redis.unlink(key)
-    with copied_database(servers.database_owner_url) as name:
-        yield Settings(
-            data_dir=tmp_path,
-            database_url=url_of(servers.database_url, name),
-            database_owner_url=url_of(servers.database_owner_url, name),
-            redis_url=servers.redis_url,
-            sandbox=True,
-            public_url="http://127.0.0.1:8000",
-        )
+    name = database.lend()
+    yield Settings(
+        data_dir=tmp_path,
+        database_url=url_of(servers.database_url, name),
+        database_owner_url=url_of(servers.database_owner_url, name),
+        redis_url=servers.redis_url,
+        sandbox=True,
+        public_url="http://127.0.0.1:8000",
+    )
+    database.take_back()
 
 
 @pytest.fixture

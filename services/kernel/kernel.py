@@ -81,8 +81,12 @@ def connect_redis(settings: Settings) -> Redis:
     return Redis.from_url(settings.redis_url, socket_connect_timeout=1, socket_timeout=5, health_check_interval=30)
 
 
-def build_kernel(settings: Settings, *, clock: Clock | None = None) -> Kernel:
+def build_kernel(settings: Settings, *, clock: Clock | None = None, database: Database | None = None) -> Kernel:
     """Create the process's seams from settings.
+
+    Args:
+        clock: another than the system's.
+        database: one that is open already, at the address of the settings.
 
     Raises:
         ConfigurationError: a database, Redis or key is missing.
@@ -97,7 +101,7 @@ def build_kernel(settings: Settings, *, clock: Clock | None = None) -> Kernel:
     return Kernel(
         settings=settings,
         clock=clock or SystemClock(),
-        database=Database(settings.database_url),
+        database=database or Database(settings.database_url),
         kek=load_key_ring(settings),
         queue=RqQueue(redis),
         live=RedisPublisher(redis),

@@ -21,7 +21,7 @@ from app.http.webhooks import PREFIX, WebhookApp, create_webhook_app
 from models import DeliveryState
 from services.kernel.db import Wake
 from services.kernel.errors import InvalidInput, PatchbayError
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import Settings
 from services.provider_kit import registry
 from services.provider_kit.contract import WebhookRequest
@@ -30,6 +30,7 @@ from tests.conformance.fuzz_shop import TOKEN, open_fuzz_shop
 from tests.conformance.mutations import mutate
 from tests.providers.harness import WireServer, load_payloads, load_wire, signed, wire_server
 from tests.support.clock import FakeClock
+from tests.support.kernels import build_kernel
 
 
 def _kinds_of(kind: type[Exception]) -> Iterator[type[Exception]]:

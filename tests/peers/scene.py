@@ -11,10 +11,11 @@ from app.edge import Edge
 from app.http.api import create_http_app
 from app.http.webhooks import PREFIX, WebhookApp, create_webhook_app
 from services.agents import AgentForm, AgentView, PlaybookDraft, create_agent, save_playbook
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import ProviderApp, Settings
 from services.tenants import Actor, authenticate_api_key, bootstrap
 from tests.peers.emulate import Emulate, running_emulate
+from tests.support.kernels import build_kernel
 from tests.support.line import OnDemandQueue, await_wakes, served, work_off
 
 CALLBACK = "/api/admin/ai-agents/integrations/slack/oauth/callback"

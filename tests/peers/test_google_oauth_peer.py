@@ -18,7 +18,7 @@ from app.http.api import create_http_app
 from services import connections
 from services.agents import AgentForm, create_agent
 from services.connections.reading import get_row
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import ProviderApp, Settings
 from services.provider_kit.contract import ActionContext
 from services.providers.google_calendar import actions, calendar
@@ -26,6 +26,7 @@ from services.providers.google_calendar.actions import CreateEvent
 from services.providers.google_calendar.client import GoogleClient
 from tests.integration.connections.scene import Browser, new_tenant
 from tests.peers.emulate import running_services
+from tests.support.kernels import build_kernel
 
 BEGIN = "/api/admin/ai-agents/integrations/google-calendar/oauth"
 EMAIL = "bri@northwind.example"

@@ -11,7 +11,7 @@ from services.attempts import CUT_OFF, MOST_CUT_OFF
 from services.connections import WAITS_FOR_CONNECTION, WAITS_FOR_PROVIDER
 from services.connections.breaker import OPENS_AFTER, PROBE_EVERY
 from services.kernel.errors import PatchbayError, Refused, RetryLater
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import Settings
 from services.provider_kit.contract import SentMessage
 from services.sending.machine import PARKED, Accepted, Act, Failed, Ground, NotBegun, NotFound, Outcome
@@ -19,6 +19,7 @@ from services.sending.outbox import Claim, Outbox, Result
 from tests.simulation.memory import LEASE
 from tests.simulation.stands import MemoryStand, Stand, StoredStand
 from tests.support.databases import copied_database, url_of
+from tests.support.kernels import build_kernel
 from workers.runtime.embedded import EmbeddedUrls
 
 QUEUED, SENDING, SENT = MessageState.QUEUED, MessageState.SENDING, MessageState.SENT

@@ -21,11 +21,12 @@ from services.connections import (
     connect_with_keys,
 )
 from services.kernel.db import Wake
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.queue import DRAINED
 from services.kernel.settings import Settings
 from services.tenants import Actor, authenticate_api_key, bootstrap
 from services.webhooks.sweep import run as sweep
+from tests.support.kernels import build_kernel
 from tests.support.product import eventually
 from tests.support.sandbox import SandboxClient, running_sandbox
 from workers.jobs.process import use_kernel

@@ -22,11 +22,12 @@ from services.agents import (
 from services.agents.model import ModelRunner
 from services.agents.playbook import PlaybookRunner
 from services.kernel.errors import PatchbayError, Refused, RetryLater
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import Settings
 from services.tenants import Actor
 from tests.integration.agents.conftest import PLAYBOOK
 from tests.support.clock import FakeClock
+from tests.support.kernels import build_kernel
 from tests.support.listener import Listener, Peer, Script, answering, http_answer, listening
 
 KEY = "sk-canary-1234567890"

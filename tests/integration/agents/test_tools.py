@@ -11,10 +11,10 @@ import pytest
 from services.agents import Exchange, Tool, ToolCall, TurnReply, TurnRequest
 from services.agents.model import MAX_CALLS, MAX_ROUNDS, ModelRunner
 from services.kernel.errors import PatchbayError, RetryLater
-from services.kernel.kernel import build_kernel
 from services.kernel.settings import Settings
 from tests.integration.agents.test_model import JSON, completion, with_model
 from tests.support.clock import FakeClock
+from tests.support.kernels import build_kernel
 from tests.support.listener import Listener, Peer, Script, http_answer, listening
 
 TOOL = Tool(

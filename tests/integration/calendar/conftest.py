@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import Settings
 from tests.integration.connections.scene import new_agent, new_tenant
 from tests.support.clock import FakeClock
+from tests.support.kernels import build_kernel
 from tests.support.line import OnDemandQueue
 from tests.support.planner.scene import Diary, TokenWire, open_diary, planner_registered, with_planner_app
 from tests.support.planner.source import Source

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from services.kernel.kernel import build_kernel
 from services.kernel.settings import Settings
 from tests.integration.connections.scene import new_agent, new_tenant
 from tests.support.clock import FakeClock
 from tests.support.databases import copied_database, url_of
+from tests.support.kernels import build_kernel
 from tests.support.line import OnDemandQueue
 from tests.support.planner.scene import Diary, TokenWire, open_diary, planner_registered, with_planner_app
 from tests.support.planner.source import Meeting, Source

@@ -22,7 +22,7 @@ from services.connections.oauth import ATTEMPT_LIFETIME
 from services.connections.oauth_reply import REFUSALS
 from services.kernel.errors import Forbidden, Refused
 from services.kernel.ids import new_token
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import ProviderApp, Settings
 from tests.integration.connections.scene import (
     PUBLIC_URL,
@@ -45,6 +45,7 @@ from tests.integration.connections.walk import (
 )
 from tests.support.clock import FakeClock
 from tests.support.databases import copied_database, url_of
+from tests.support.kernels import build_kernel
 from tests.support.sandbox import SandboxClient, running_sandbox
 from workers.runtime.embedded import EmbeddedUrls
 

@@ -26,10 +26,11 @@ from services.agents import (
 )
 from services.kernel.errors import Conflict, NotFound
 from services.kernel.ids import new_id
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import Settings
 from services.tenants import Actor, authenticate_api_key, bootstrap, get_tenant
 from tests.support.databases import copied_database, url_of
+from tests.support.kernels import build_kernel
 from workers.runtime.embedded import EmbeddedUrls
 
 IDS = tuple(UUID(int=number) for number in (1, 2))

@@ -13,12 +13,13 @@ from app.http.webhooks import WebhookApp, create_webhook_app
 from services.agents import AgentForm, create_agent, save_playbook
 from services.connections import ConnectionView, connect_with_keys, get_connection
 from services.conversations import get_thread, list_conversations
-from services.kernel.kernel import Kernel, build_kernel
+from services.kernel.kernel import Kernel
 from services.kernel.settings import Settings
 from services.tenants import Actor, authenticate_api_key, bootstrap
 from services.traces import get_trace
 from tests.providers.harness import Reply, WireServer, load_payload, signed, wire_server
 from tests.providers.telegram.wire import CONTACT, WIRE, refusal
+from tests.support.kernels import build_kernel
 from tests.support.line import PLAYBOOK, OnDemandQueue, await_wakes, served, webhook_url, work_off
 
 assert WIRE.messaging is not None

@@ -6,13 +6,12 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from slack_sdk import WebClient
 from twilio.rest import Client
 
 from tests.integration.sandbox.conftest import Product
-from tests.support.accessibility import await_stillness
+from tests.support.accessibility import check_accessible
 from tests.support.chromium import running_chromium
 from tests.support.listener import http_answer
 from tests.support.sandbox import SandboxClient
@@ -44,18 +43,10 @@ def page(browser: Browser, sandbox: SandboxClient, request: pytest.FixtureReques
     assert not problems
 
 
-def check(page: Page) -> None:
-    """Everybody can use it, and nothing is wider than the screen."""
-    await_stillness(page)
-    results = Axe().run(page)
-    assert not results.violations_count, results.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
 def test_before_anything_is_connected_it_says_what_to_do(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_text("Connect Slack in Patchbay")).to_be_visible()
-    check(page)
+    check_accessible(page)
 
 
 def test_an_answer_in_a_thread_appears_by_itself(page: Page, sandbox: SandboxClient, bot: WebClient) -> None:
@@ -69,7 +60,7 @@ def test_an_answer_in_a_thread_appears_by_itself(page: Page, sandbox: SandboxCli
     ts = asked.get_attribute("data-id") or ""
     bot.chat_postMessage(channel="C0CREATOR01", thread_ts=ts, text="On <b>Friday</b>.")
     expect(page.get_by_role("article").filter(has_text="On <b>Friday</b>.")).to_be_visible()
-    check(page)
+    check_accessible(page)
     asked.get_by_role("button", name="Deliver again").click()
     sandbox.wait_until(lambda ledger: sum(len(item.statuses) for item in ledger.webhooks) == 4)
 
@@ -89,7 +80,7 @@ def test_a_text_message_is_answered_and_stopped(
     page.get_by_label("Your message").fill("STOP")
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("log").get_by_text("You have successfully been unsubscribed.")).to_be_in_viewport()
-    check(page)
+    check_accessible(page)
 
 
 def test_keys_are_copied_and_an_address_is_verified(page: Page, sandbox: SandboxClient, product: Product) -> None:
@@ -100,7 +91,7 @@ def test_keys_are_copied_and_an_address_is_verified(page: Page, sandbox: Sandbox
     page.get_by_role("button", name="Verify and save").first.click()
     expect(page.get_by_text("Verified. Slack now sends events there.")).to_be_visible()
     expect(page.get_by_text("Events go to Patchbay")).to_be_visible()
-    check(page)
+    check_accessible(page)
 
 
 def test_consent_can_be_given_by_keyboard(page: Page, sandbox: SandboxClient, product: Product) -> None:
@@ -111,7 +102,7 @@ def test_consent_can_be_given_by_keyboard(page: Page, sandbox: SandboxClient, pr
         "state": "s1",
     }
     page.goto(f"/slack/oauth/v2/authorize?{urlencode(query)}")
-    check(page)
+    check_accessible(page)
     page.get_by_label("Workspace").select_option("Harbor Studio")
     page.get_by_role("button", name="Allow").focus()
     page.keyboard.press("Enter")
@@ -144,7 +135,7 @@ def test_a_mail_is_written_answered_and_replied_to(page: Page, sandbox: SandboxC
     page.get_by_text("How unusual the mail is").click()
     page.get_by_label("Keeps References").uncheck()
     page.get_by_label("Written by").select_option("an out-of-office reply")
-    check(page)
+    check_accessible(page)
     page.get_by_label("Your message").fill("I am away.")
     page.get_by_label("Your message").press("Control+Enter")
     expect(page.get_by_role("article").filter(has_text="I am away.")).to_contain_text("received by Patchbay")
@@ -154,7 +145,7 @@ def test_a_mail_is_written_answered_and_replied_to(page: Page, sandbox: SandboxC
     assert reply.headers["auto-submitted"] == "auto-replied"
     assert "references" not in reply.headers
     expect(page.get_by_label("Mail to")).to_be_visible()
-    check(page)
+    check_accessible(page)
 
 
 def test_a_webhook_endpoint_is_pasted(page: Page, sandbox: SandboxClient, product: Product) -> None:
@@ -166,4 +157,4 @@ def test_a_webhook_endpoint_is_pasted(page: Page, sandbox: SandboxClient, produc
     card.get_by_role("button", name="Save endpoint").click()
     expect(card.get_by_text("Saved. Resend now sends events there.")).to_be_visible()
     expect(card.get_by_text("Events go to Patchbay")).to_be_visible()
-    check(page)
+    check_accessible(page)
