@@ -6,7 +6,8 @@ from playwright.sync_api import Page, expect
 
 from tests.integration.sandbox.conftest import Product
 from tests.integration.sandbox.test_google_watch import client, watch
-from tests.integration.sandbox.test_page import browser, check, page
+from tests.integration.sandbox.test_page import browser, page
+from tests.support.accessibility import check_accessible
 from tests.support.sandbox import SandboxClient
 from tests.support.sandbox_google import BRI, CALENDAR_EVENTS, CALENDAR_SCOPES, OPS
 
@@ -33,7 +34,7 @@ def test_meetings_are_added_moved_and_cancelled(page: Page, sandbox: SandboxClie
     added.get_by_label("New start").fill(f"{day}T20:00")
     added.get_by_role("button", name="Move", exact=True).click()
     expect(added).to_contain_text("20:00–20:30")
-    check(page)
+    check_accessible(page)
     added.get_by_role("button", name="Cancel").click()
     expect(added).to_have_count(0)
     sandbox.wait_until(lambda ledger: sum(item.type == "calendar.exists" for item in ledger.webhooks) == 4)
@@ -53,7 +54,7 @@ def test_a_series_can_be_deleted_and_mishaps_are_arranged(page: Page, sandbox: S
     expect(series).to_have_count(0)
     page.get_by_role("button", name="Remove Patchbay's access").click()
     expect(page.get_by_text("Nobody is told of changes yet")).to_be_visible()
-    check(page)
+    check_accessible(page)
 
 
 def test_consent_is_given_for_what_is_ticked(page: Page, sandbox: SandboxClient, product: Product) -> None:
@@ -66,7 +67,7 @@ def test_consent_is_given_for_what_is_ticked(page: Page, sandbox: SandboxClient,
         "login_hint": BRI,
     }
     page.goto(f"/google/o/oauth2/v2/auth?{urlencode(query)}")
-    check(page)
+    check_accessible(page)
     page.get_by_label("You are").select_option(OPS)
     page.get_by_label("See and download any calendar").uncheck()
     page.get_by_role("button", name="Allow").focus()
