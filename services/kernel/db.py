@@ -203,6 +203,12 @@ def among(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
     return col(column) == any_(bindparam(None, list(values), type_=array))
 
 
+def among_named(column: Any, name: str) -> ColumnElement[bool]:
+    """Return the same condition for a statement that is built once: the values are a list, given by name each time."""
+    array: Any = ARRAY(column.type)
+    return col(column) == any_(bindparam(name, type_=array))
+
+
 def is_outage(error: BaseException) -> TypeGuard[OperationalError]:
     """Return whether the database was away, in contrast to a statement that it refused, such as for a lock."""
     if not isinstance(error, OperationalError) or not isinstance(error.orig, psycopg.Error):

@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, text
+from sqlalchemy import bindparam, delete, exists, func, or_, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
+from sqlmodel.sql.expression import Select
 
 from models import Author, Connection, Conversation, Direction, Message, MessageState, OptOut
-from services.kernel.db import UnitOfWork, among
+from services.kernel.db import UnitOfWork, among, among_named
 from services.kernel.leases import is_due, is_free
 from services.limits import WAITS_FOR_LIMIT
 from services.sending.machine import Change
@@ -34,35 +35,41 @@ def lock_sendable(
     Returns:
         The messages, those that have been due longest first, each with the database's time.
     """
-    return work.session.exec(
-        select(Message, func.clock_timestamp())
-        .where(*_may_leave(work), ~among(Message.connection_id, without))
-        .order_by(col(Message.next_attempt_at), col(Message.id))
-        .limit(limit)
-        .with_for_update(of=Message, skip_locked=not waits)
-    ).all()
+    values = {"tenant_id": work.tenant_id, "without": list(without), "most": limit}
+    return work.session.exec(_WAIT_FOR_SENDABLE if waits else _LOCK_SENDABLE, params=values).all()
 
 
-def _may_leave(work: UnitOfWork) -> Sequence[ColumnElement[bool]]:
+def _sendable() -> Select[Message, datetime]:
     earlier = aliased(Message)
     return (
-        col(Message.tenant_id) == work.tenant_id,
-        col(Message.direction) == Direction.OUTBOUND,
-        col(Message.state).in_(UNSENT),
-        is_due(Message),
-        is_free(Message),
-        ~exists().where(
-            col(earlier.tenant_id) == col(Message.tenant_id),
-            col(earlier.conversation_id) == col(Message.conversation_id),
-            col(earlier.id) < col(Message.id),
-            col(earlier.state).in_(UNSENT),
-            or_(
-                col(Message.author) != Author.USER,
-                col(earlier.error_code) != WAITS_FOR_LIMIT,
-                col(earlier.state) != MessageState.QUEUED,
+        select(Message, func.clock_timestamp())
+        .where(
+            col(Message.tenant_id) == bindparam("tenant_id"),
+            col(Message.direction) == Direction.OUTBOUND,
+            col(Message.state).in_(UNSENT),
+            is_due(Message),
+            is_free(Message),
+            ~exists().where(
+                col(earlier.tenant_id) == col(Message.tenant_id),
+                col(earlier.conversation_id) == col(Message.conversation_id),
+                col(earlier.id) < col(Message.id),
+                col(earlier.state).in_(UNSENT),
+                or_(
+                    col(Message.author) != Author.USER,
+                    col(earlier.error_code) != WAITS_FOR_LIMIT,
+                    col(earlier.state) != MessageState.QUEUED,
+                ),
             ),
-        ),
+            ~among_named(Message.connection_id, "without"),
+        )
+        .order_by(col(Message.next_attempt_at), col(Message.id))
+        .limit(bindparam("most"))
     )
+
+
+# Built once: building them takes longer than PostgreSQL takes to answer.
+_LOCK_SENDABLE = _sendable().with_for_update(of=Message, skip_locked=True)
+_WAIT_FOR_SENDABLE = _sendable().with_for_update(of=Message)
 
 
 def find_conversations(work: UnitOfWork, ids: Collection[UUID]) -> Mapping[UUID, Conversation]:

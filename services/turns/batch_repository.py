@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, text
+from sqlalchemy import ColumnElement, and_, bindparam, exists, text
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
+from sqlmodel.sql.expression import Select
 
 from models import Agent, Connection, Contact, Conversation, Message, Turn
 from services.kernel.db import UnitOfWork, among
@@ -33,14 +34,20 @@ def lock_due(work: UnitOfWork, *, limit: int, waits: bool = False) -> Sequence[D
         limit: most turns; those that have been due longest.
         waits: whether to wait for rows that others hold, or a wake-up would be lost; else they are skipped.
     """
+    values = {"tenant_id": work.tenant_id, "most": limit}
+    rows = work.session.exec(_WAIT_FOR_DUE if waits else _LOCK_DUE, params=values).all()
+    return [DueTurn(*row) for row in rows]
+
+
+def _due() -> Select[Turn, Conversation, Message, Agent]:
     earlier = aliased(Turn)
-    rows = work.session.exec(
+    return (
         select(Turn, Conversation, Message, Agent)
         .join(Conversation, _is(Conversation, Turn.conversation_id))
         .join(Message, _is(Message, Turn.message_id))
         .join(Agent, _is(Agent, Turn.agent_id))
         .where(
-            col(Turn.tenant_id) == work.tenant_id,
+            col(Turn.tenant_id) == bindparam("tenant_id"),
             col(Turn.state).in_(OPEN),
             is_due(Turn),
             is_free(Conversation),
@@ -52,10 +59,17 @@ def lock_due(work: UnitOfWork, *, limit: int, waits: bool = False) -> Sequence[D
             ),
         )
         .order_by(col(Turn.next_attempt_at), col(Turn.message_id))
-        .limit(limit)
-        .with_for_update(of=[Conversation, Turn], skip_locked=not waits)
-    ).all()
-    return [DueTurn(*row) for row in rows]
+        .limit(bindparam("most"))
+    )
+
+
+def _is(table: type[Conversation] | type[Message] | type[Agent], row_id: object) -> ColumnElement[bool]:
+    return and_(col(table.tenant_id) == col(Turn.tenant_id), col(table.id) == col(row_id))
+
+
+# Built once: building them takes longer than PostgreSQL takes to answer.
+_LOCK_DUE = _due().with_for_update(of=[Conversation, Turn], skip_locked=True)
+_WAIT_FOR_DUE = _due().with_for_update(of=[Conversation, Turn])
 
 
 _HOLD = (
@@ -195,7 +209,3 @@ def list_providers(work: UnitOfWork, connection_ids: Collection[UUID]) -> Mappin
         )
     ).all()
     return dict(rows)
-
-
-def _is(table: type[Conversation] | type[Message] | type[Agent], row_id: object) -> ColumnElement[bool]:
-    return and_(col(table.tenant_id) == col(Turn.tenant_id), col(table.id) == col(row_id))

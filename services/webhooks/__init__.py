@@ -2,6 +2,7 @@
 
 from services.webhooks.bodies import reveal_body
 from services.webhooks.filters import STATES, UNSENT, DeliveryFilter
+from services.webhooks.line import work_along
 from services.webhooks.processing import drain_deliveries
 from services.webhooks.pruning import prune_deliveries
 from services.webhooks.reconciling import reconcile_connection
@@ -45,4 +46,5 @@ __all__ = [
     "reconcile_connection",
     "replay",
     "reveal_body",
+    "work_along",
 ]

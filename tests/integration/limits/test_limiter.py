@@ -139,7 +139,8 @@ def test_who_comes_back_when_told_is_let_through(limiter: RedisLimiter) -> None:
 
 def test_several_are_let_through_one_after_the_other_and_none_stands_in_anothers_way(limiter: RedisLimiter) -> None:
     counted, unknown, slow = filled(limiter, (2, None, None)), Counted(key=key(), most=(9, 9, 9)), pace(burst=1)
-    asked: list[Asked] = [([counted], [slow]), ([unknown], [slow]), ([counted], [slow]), ([counted], ()), ([counted], ())]
+    quick: Asked = ([counted], ())
+    asked: list[Asked] = [([counted], [slow]), ([unknown], [slow]), ([counted], [slow]), quick, quick]
     outcomes = limiter.take_each(asked)
     assert [type(outcome) for outcome in outcomes] == [Taken, Missing, Denied, Taken, Denied]
     assert [outcome.reason for outcome in outcomes if isinstance(outcome, Denied)] == [3, 0]
