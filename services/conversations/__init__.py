@@ -5,7 +5,7 @@ from services.conversations.charge import close, give_back, mark_read, take_over
 from services.conversations.excerpts import PartView, mark
 from services.conversations.known import Known, learn
 from services.conversations.naming import name_contact
-from services.conversations.places import list_places
+from services.conversations.places import COUNTED_MOST, list_places
 from services.conversations.reading import (
     channel_label,
     get_conversation,
@@ -18,6 +18,7 @@ from services.conversations.replying import add_reply, reply
 from services.conversations.views import ConversationView, MessageView, PlaceView, SaidView, ThreadView
 
 __all__ = [
+    "COUNTED_MOST",
     "ConversationView",
     "Known",
     "MessageView",

@@ -5,27 +5,38 @@ from types import MappingProxyType
 from uuid import UUID
 
 from models import ConversationState
-from services.conversations import repository
+from services.conversations import place_repository
+from services.conversations.place_repository import PlaceCount
 from services.conversations.reading import CHANNELS, OPEN_STATES, channel_name
-from services.conversations.repository import PlaceCount
 from services.conversations.views import PlaceView
 from services.kernel.kernel import Kernel
 from services.provider_kit.contract import ChannelKind
 from services.tenants import Actor, Permission, require
 
 _FILTER_OF: Mapping[str, str] = MappingProxyType({kind: name for name, kinds in CHANNELS.items() for kind in kinds})
+COUNTED_MOST = 10_000
 _WITHOUT_ADDRESS = (ChannelKind.SLACK_DM.value, ChannelKind.CHAT.value)
 
 
-def list_places(kernel: Kernel, *, actor: Actor, agent_id: UUID) -> tuple[PlaceView, ...]:
+def list_places(
+    kernel: Kernel, *, actor: Actor, agent_id: UUID, among_latest: int = COUNTED_MOST
+) -> tuple[PlaceView, ...]:
     """Return the places where an agent has conversations, by channel and name, with how many there are.
+
+    Args:
+        kernel: the process's seams.
+        actor: who asks.
+        agent_id: whose.
+        among_latest: of how many conversations; older ones are neither counted nor is their place named.
 
     Raises:
         Forbidden
     """
     require(actor, Permission.CONVERSATIONS_VIEW)
     with kernel.unit_of_work(actor.tenant_id) as work:
-        rows = repository.count_by_place(work, agent_id, without_address=_WITHOUT_ADDRESS)
+        rows = place_repository.count_by_place(
+            work, agent_id, without_address=_WITHOUT_ADDRESS, among_latest=among_latest
+        )
     places: dict[tuple[str, str], list[PlaceCount]] = {}
     for row in rows:
         places.setdefault((row.channel_kind, row.channel_id), []).append(row)

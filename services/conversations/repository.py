@@ -1,12 +1,10 @@
 """Queries on contacts, conversations and messages."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, insert, or_, text, tuple_, update
-from sqlalchemy import select as select_columns
+from sqlalchemy import and_, insert, or_, text, tuple_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
@@ -299,32 +297,3 @@ def list_by_idempotency_key(work: UnitOfWork, conversation_id: UUID, key: str) -
         col(Message.idempotency_key).startswith(f"{key}/", autoescape=True),
     )
     return list(work.session.exec(statement.order_by(col(Message.id))).all())
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceCount:
-    """How many of an agent's conversations are in one place and one state."""
-
-    channel_kind: str
-    channel_id: str
-    channel_name: str
-    state: ConversationState
-    count: int
-
-
-def count_by_place(work: UnitOfWork, agent_id: UUID, *, without_address: Sequence[str]) -> list[PlaceCount]:
-    """Return how many conversations an agent has in each place and state.
-
-    Args:
-        work: the unit of work.
-        agent_id: whose.
-        without_address: kinds of channel whose conversations each have an address of their own; they count together.
-    """
-    kind, state = col(Conversation.channel_kind), col(Conversation.state)
-    place = case((kind.in_(without_address), ""), else_=col(Conversation.channel_id)).label("place")
-    statement = (
-        select_columns(kind, place, func.max(col(Conversation.channel_name)), state, func.count())
-        .where(col(Conversation.tenant_id) == work.tenant_id, col(Conversation.agent_id) == agent_id)
-        .group_by(kind, "place", state)
-    )
-    return [PlaceCount(*row) for row in work.session.connection().execute(statement)]

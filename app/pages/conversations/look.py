@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app import routes
-from services.conversations import PlaceView
+from services.conversations import COUNTED_MOST, PlaceView
 
 STATES = (("open", "Open"), ("waiting", "Waiting"), ("closed", "Closed"), ("all", "All"))
 CHANNELS = (("", "All channels"), ("slack", "Slack"), ("email", "E-mail"), ("sms", "SMS"))
@@ -109,10 +109,12 @@ def choices(look: Look, places: Sequence[PlaceView]) -> Choices:
         "closed": sum(place.closed for place in shown),
         "all": sum(place.open + place.closed for place in shown),
     }
+    more = "+" if sum(place.open + place.closed for place in places) >= COUNTED_MOST else ""
     channels = (*CHANNELS, *(item for item in OTHERS if item[0] in there or item[0] == look.channel))
     return Choices(
         states=tuple(
-            _filter(name, f"{label} {counts[name]}", replace(afresh, show=name), look.show) for name, label in STATES
+            _filter(name, f"{label} {counts[name]}{more}", replace(afresh, show=name), look.show)
+            for name, label in STATES
         ),
         channels=tuple(
             _filter(name, label, replace(afresh, channel=name, address=""), look.channel) for name, label in channels

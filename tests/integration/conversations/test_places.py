@@ -27,6 +27,15 @@ def test_numbers_channels_and_direct_messages_are_counted_by_state(line: Line, s
     assert [place.label for place in places] == ["Slack #creator-ops", "Slack DM", shop.number]
 
 
+def test_only_the_latest_conversations_are_counted(line: Line, shop: Shop) -> None:
+    for sender in ("+14155550142", "+14155550143", "+14155550144"):
+        line.settle(*line.sandbox.sms(ASKED, to=shop.number, sender=sender).event_ids)
+    latest = list_conversations(line.kernel, actor=shop.actor).items[0]
+    close(line.kernel, actor=shop.actor, conversation_id=latest.id)
+    [place] = list_places(line.kernel, actor=shop.actor, agent_id=shop.agent.id, among_latest=2)
+    assert (place.open, place.closed) == (1, 1)
+
+
 def test_another_company_has_no_places_here(line: Line, shop: Shop) -> None:
     written = line.sandbox.sms(ASKED, to=shop.number)
     line.settle(*written.event_ids)

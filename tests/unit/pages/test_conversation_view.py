@@ -12,7 +12,7 @@ from app.pages.conversations.bubbles import approval, bubble, bubbles, last_answ
 from app.pages.conversations.look import MOST_WORDS, Look, choices, everywhere, read_look
 from app.pages.conversations.view import found_words, head, row
 from services.actions import ActionRunView
-from services.conversations import ConversationView, MessageView, PartView, PlaceView, SaidView
+from services.conversations import COUNTED_MOST, ConversationView, MessageView, PartView, PlaceView, SaidView
 from services.email import AttachmentView, LetterHeadView
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -267,6 +267,13 @@ def test_counts_are_those_of_the_chosen_channel_and_number() -> None:
     assert [item.label for item in by_number.states] == ["Open 1", "Waiting 0", "Closed 0", "All 1"]
     assert all(asked(item.path).get("address") == "+2" for item in by_number.states)
     assert all("address" not in asked(item.path) for item in by_number.channels)
+
+
+def test_counts_say_when_there_are_older_conversations_that_were_not_counted() -> None:
+    places = [place("slack", open=3, closed=COUNTED_MOST - 4), place("sms", "+1", waiting=1)]
+    by_channel = choices(replace(LOOK, channel="sms"), places)
+    assert [item.label for item in by_channel.states] == ["Open 1+", "Waiting 1+", "Closed 0+", "All 1+"]
+    assert choices(LOOK, places[:1]).states[0].label == "Open 3"
 
 
 def test_other_messengers_and_single_numbers_are_offered_only_where_it_helps() -> None:
