@@ -47,3 +47,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(
                 f"{name:<32} {outcome:<8} {duration:6.1f} s  {len(taken):>3} × at most {worst:.1f}"
             )
+            for what, words in properties.get("measured", {}).items():
+                terminalreporter.write_line(f"{'':<32} {what}: {words}")

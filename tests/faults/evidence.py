@@ -32,6 +32,11 @@ _DEAD = """
      UNION ALL
     SELECT 'turn: ' || reason, tenant_id, id::text FROM turn WHERE state = 'dead' AND created_at >= %(since)s
 """
+_OVERDUE = """
+    SELECT count(*) AS calls FROM message
+     WHERE state = 'sending' AND lease_until < clock_timestamp() - make_interval(secs => %(seconds)s)
+"""
+_ATTEMPTS = "SELECT attempt FROM webhook_delivery WHERE dedupe_key LIKE %(key)s"
 _MEETINGS = "SELECT title, count(*) AS times FROM calendar_event WHERE title LIKE 'Meeting %%' GROUP BY title"
 
 
@@ -74,6 +79,14 @@ class Records:
         """Return what the product put aside for a person: the delivery's key, or the turn's id → words."""
         return {row.key: row.words for row in self.rows(_DEAD, since=since) if row.tenant_id in self._tenants}
 
+    def overdue(self, seconds: float) -> bool:
+        """Return whether a call to a provider goes on for so long after its lease has run out."""
+        return self.rows(_OVERDUE, seconds=seconds)[0].calls > 0
+
+    def attempts_at(self, message: str) -> int:
+        """Return how often a delivery was tried, by the provider's id of its message."""
+        return self.rows(_ATTEMPTS, key=f"%{message}%")[0].attempt
+
     def meetings(self) -> dict[str, int]:
         """Return how often each meeting is in a calendar."""
         return {row.title: row.times for row in self.rows(_MEETINGS)}
@@ -108,17 +121,18 @@ def seen_of(answers: Sequence[AcceptedMessage]) -> list[Seen]:
 
 def _in_slack(item: AcceptedMessage) -> Seen:
     place = Place(provider="slack", account=item.account, channel=item.channel, thread=item.thread_ts)
-    return Seen(place=place, text=item.text)
+    return Seen(place=place, text=item.text, at=item.at)
 
 
 def _by_phone(item: AcceptedMessage) -> Seen:
-    return Seen(place=Place(provider="twilio", account=item.account, channel=item.channel), text=item.text)
+    place = Place(provider="twilio", account=item.account, channel=item.channel)
+    return Seen(place=place, text=item.text, at=item.at)
 
 
 def _by_mail(item: AcceptedMessage) -> Seen:
     subject = str((item.metadata or {}).get("subject", "")).removeprefix("Re: ")
     place = Place(provider="resend", account=item.account, channel=item.channel, thread=subject)
-    return Seen(place=place, text=item.text.strip().partition("\n")[0])
+    return Seen(place=place, text=item.text.strip().partition("\n")[0], at=item.at)
 
 
 _SEEN = {"slack": _in_slack, "twilio": _by_phone, "resend": _by_mail}

@@ -1,70 +1,22 @@
-"""F11 to F18, F20 and F24: what comes in, and what providers answer, is more, later or other than it should be."""
+"""F13 to F17 and F24: what comes in, and what is answered to it, is other than it should be."""
 
-import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from services import connections, limits
 from services.limits import AlarmView, LimitDraft, LimitView
-from tests.faults.events import Event, in_another_time
-from tests.faults.rig import IS_WHOLE, PATIENCE, Rig
+from tests.faults.events import in_another_time
+from tests.faults.providers import answer_others
+from tests.faults.rig import PATIENCE, Rig
 from tests.faults.tenants import Tenant, connect
 from tests.support.product import eventually
 
 _SKEWS = {-297: 200, 297: 200, -303: 401, 303: 401}
 """Seconds that the sender's clock is wrong by → what it is told. Five minutes are the limit; a request takes time."""
 _WINDOW = 50
-_COUNTLESS = 1_000_000
-
-
-def fail_providers(rig: Rig) -> None:
-    """F11: 429 with Retry-After, then failures of the provider's own; nobody else waits for it."""
-    busy, *others = rig.tenants
-    rig.product.sandbox.fail("slack", "429", method="chat.postMessage", count=3, retry_after=2)
-    rig.ask(10, tenant=busy, provider="slack")
-    eventually(lambda: len(rig.product.sandbox.ledger().faults) == 3, what="three refusals")
-    _answered_meanwhile(rig, others)
-    rig.recovers(within=60)
-    _obeyed(rig, seconds=2)
-    for _ in rig.rounds(quick=1, whole=10):
-        rig.product.sandbox.fail("slack", "500", method="chat.postMessage", count=3)
-        rig.product.sandbox.fail("twilio", "503", method="messages.create", count=3)
-        with rig.load():
-            eventually(lambda: not rig.product.sandbox.pending_faults(), what="the provider's failures")
-        rig.recovers(within=60)
-
-
-def _obeyed(rig: Rig, *, seconds: float) -> None:
-    """Retry-After: nothing is sent again before its time, but for what was on its way already."""
-    ledger = rig.product.sandbox.ledger()
-    refused = [item.at for item in ledger.faults if item.kind == "429"]
-    taken = [item.at for item in ledger.answers if item.service == "slack" and item.account.endswith("0")]
-    early = [at for at in taken for moment in refused if 0.5 < at - moment < seconds * 0.9]
-    assert not early, f"{len(early)} messages were sent before the provider wanted more"
-
-
-def slow_providers(rig: Rig) -> None:
-    """F12: the provider sends a byte a second, or accepts and says nothing; others go on meanwhile."""
-    slow, *others = rig.tenants
-    for kind in ("slow_loris", "accept_then_hang", "hang", "accept_then_reset", "garbage"):
-        rig.product.sandbox.fail("slack", kind, method="chat.postMessage", count=3, seconds=30)
-        rig.ask(6, tenant=slow, provider="slack")
-        eventually(lambda: rig.product.sandbox.pending_faults() < 3, what=f"a call that meets {kind}")
-        _answered_meanwhile(rig, others)
-        rig.recovers(within=60)
-
-
-def _answered_meanwhile(rig: Rig, others: Sequence[Tenant]) -> None:
-    """Wait until others, who ask now, have been answered."""
-    places = {page.event.place for tenant in others for page in rig.ask(2, tenant=tenant, provider="twilio")}
-
-    def are_answered() -> bool:
-        return places <= {item.place for item in rig.seen()}
-
-    rig.recovers(within=10, what="answers to others", done=are_answered)
+_POISON_ATTEMPTS = {"raise": 5, "die": 3, "loop": 3}
+"""What a message does to whoever reads it → after how many attempts it is put aside."""
 
 
 def double(rig: Rig) -> None:
@@ -120,7 +72,7 @@ def revoke_access(rig: Rig) -> None:
     rig.ask(10, tenant=tenant, provider="slack")
     rig.recovers(within=30, what="a connection that waits", done=lambda: _status(rig, tenant) == "needs_reauth")
     rig.ask(5, tenant=tenant, provider="slack")
-    _answered_meanwhile(rig, others)
+    answer_others(rig, others)
     rig.product.sandbox.control("faults/clear", {})
     company = tenant.company
     keys = {"bot_token": company.bot_token, "signing_secret": company.app.signing_secret}
@@ -142,94 +94,18 @@ def _losses(rig: Rig, tenant: Tenant) -> int:
 def poison(rig: Rig) -> None:
     """F17: a message that fails, kills or never lets go whoever reads it; it is put aside, the others are answered."""
     *others, tenant = rig.tenants
-    for act in ("raise", "die", "loop"):
+    for act, attempts in _POISON_ATTEMPTS.items():
         event = rig.contacts.by_phone(tenant, text=f"poison: {act}")
         rig.forgiven.add(event.message)
+        begin = rig.product.log_size()
         rig.sender.send([event])
-        _answered_meanwhile(rig, others)
+        answer_others(rig, others)
         rig.recovers(within=60, what="a dead letter", done=lambda event=event: rig.is_dead(event.message))
-        _answered_meanwhile(rig, [tenant, *others])
-
-
-def burst(rig: Rig) -> None:
-    """F18: ten times as much for a minute, then one tenant a hundred times; nobody is turned away."""
-    small, big = rig.tenants[1], rig.tenants[0]
-    seconds = 60 if IS_WHOLE else 5
-    with rig.load(rate=50, most=_COUNTLESS, asks=rig.contacts.ask):
-        _watch(rig, seconds=seconds / 2)
-    # One in ten asks something; the rest is overheard, as in a busy channel.
-    with rig.load(rate=500, most=_COUNTLESS, asks=lambda: _overheard(rig, big if rig.rng.random() < 0.6 else None)):
-        _watch(rig, seconds=seconds)
-    rig.recovers(within=300)
-    with (
-        rig.load(rate=200, most=_COUNTLESS, asks=lambda: _overheard(rig, big)),
-        rig.load(rate=2, asks=lambda: rig.contacts.ask(small)),
-    ):
-        _watch(rig, seconds=seconds / 2)
-    rig.recovers(within=300)
-    assert not [status for status in rig.statuses() if status and status >= 500], rig.statuses()
-
-
-def _overheard(rig: Rig, tenant: Tenant | None) -> Event:
-    event = rig.contacts.ask(tenant)
-    if rig.rng.random() < 0.1:
-        return event
-    silent = rig.contacts.overhear(tenant or rig.tenants[event.tenant])
-    rig.forgiven.add(silent.message)
-    return silent
-
-
-def _watch(rig: Rig, *, seconds: float) -> None:
-    """Let time go by, and copy the sandbox's books, which forget."""
-    began = time.monotonic()
-
-    def is_over() -> bool:
-        rig.collect()
-        return time.monotonic() - began > seconds
-
-    eventually(is_over, what="the end of the burst", seconds=seconds * 10)
-
-
-def slow_clients(rig: Rig) -> None:
-    """F20: 500 connections that send ten bytes a second; whoever is not slow is answered as ever."""
-    host, port = urlsplit(rig.product.address).hostname or "", urlsplit(rig.product.address).port or 0
-    stop = asyncio.Event()
-    dawdling = asyncio.run_coroutine_threadsafe(
-        _dawdle(host, port, path=urlsplit(rig.tenants[0].slack_url).path, count=500, stop=stop), rig.sender.loop
-    )
-    with rig.load(letters=False):
-        for _ in range(10):
-            rig.await_accepted()
-    rig.sender.loop.call_soon_threadsafe(stop.set)
-    dawdling.result(timeout=30)
-    rig.recovers(within=30)
-    taken = sorted(item.ended - item.began for item in rig.attempts())
-    assert rig.statuses().keys() == {200}
-    assert taken[int(len(taken) * 0.99)] < 0.5 * PATIENCE
-
-
-async def _dawdle(host: str, port: int, *, path: str, count: int, stop: asyncio.Event) -> None:
-    head = (
-        f"POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n"
-    )
-
-    async def client() -> None:
-        _, writer = await asyncio.open_connection(host, port)
-        try:
-            for byte in head.encode() + b"{" * 10_000:
-                writer.write(bytes([byte]))
-                await writer.drain()
-                await asyncio.wait([waiting], timeout=0.1)
-                if stop.is_set():
-                    break
-        except OSError:
-            return
-        finally:
-            writer.close()
-
-    waiting = asyncio.ensure_future(stop.wait())
-    await asyncio.gather(*(client() for _ in range(count)))
-    waiting.cancel()
+        answer_others(rig, [tenant, *others])
+        found = rig.records.attempts_at(event.message)
+        assert found == attempts, f"poison: {act} was tried {found} times"
+        deaths = rig.product.said(begin).count(b"supervisor.child.died")
+        assert deaths == (attempts if act == "die" else 0), f"poison: {act} took {deaths} workers, one at a time"
 
 
 def storm(rig: Rig) -> None:

@@ -4,22 +4,25 @@ import base64
 import secrets
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import psutil
 import psycopg
 
-from tests.faults.rig import IS_WHOLE, PATIENCE, Rig
-from tests.support.product import Product, eventually
+from tests.faults.rig import IS_WHOLE, PATIENCE, RATE, Rig
+from tests.support.product import STOP_SECONDS, Product, eventually
 
 WORKERS = ("worker-1", "worker-2")
 _TAKEN_OR_NOTHING = {200, None}
+_DEPLOY_RATE, _DEPLOY_EVENTS = (RATE, 1_000) if IS_WHOLE else (5.0, 200)
+"""They outlast a deploy."""
 
 
 def kill_web(rig: Rig) -> None:
     """F1: kill -9 in the midst of a burst; the line is open again within 5 s."""
-    for _ in rig.rounds(quick=2, whole=20):
+    for _ in rig.rounds(quick=1, whole=20):
         with rig.load():
             rig.await_accepted()
             rig.product.kill("web")
@@ -30,7 +33,7 @@ def kill_web(rig: Rig) -> None:
 
 def kill_worker(rig: Rig) -> None:
     """F2: kill -9 at random, inside the send window, and inside a transaction."""
-    rounds = rig.rounds(quick=1, whole=10)
+    rounds = rig.rounds(quick=1, whole=15)
     moments = [kill_at_random, kill_at_random, kill_in_send_window, kill_in_send_window, kill_in_transaction]
     for _ in rounds:
         rig.rng.shuffle(moments)
@@ -86,23 +89,35 @@ def kill_everything(rig: Rig) -> None:
 
 
 def deploy(rig: Rig) -> None:
-    """F4: SIGTERM to one process after the other, under load: each is gone within 10 s, and nobody is turned away."""
+    """F4: SIGTERM under load, to one process after the other and then to all: nobody is told that it went wrong."""
     for _ in rig.rounds(quick=1, whole=5):
-        with rig.load():
-            restart_all(rig)
+        with rig.load(rate=_DEPLOY_RATE, most=_DEPLOY_EVENTS):
+            began, ended = restart_all(rig)
         rig.recovers(within=10)
+        lonely = [item for item in rig.attempts() if item.is_refused and not began <= item.ended <= ended]
+        assert not lonely, f"{len(lonely)} events met a closed door while the web process was there"
+        rig.note("web", f"away for {ended - began:.1f} s")
+    with rig.load(rate=_DEPLOY_RATE, most=_DEPLOY_EVENTS, letters=False):
+        rig.await_answered()
+        rig.product.stop(seconds=STOP_SECONDS * PATIENCE)
+        rig.product.start()
+        rig.await_accepted()
+    rig.recovers(within=10)
     assert rig.statuses().keys() <= _TAKEN_OR_NOTHING, f"a provider was told something else: {rig.statuses()}"
 
 
-def restart_all(rig: Rig) -> None:
-    """Restart the product's own processes, one after the other."""
+def restart_all(rig: Rig) -> tuple[float, float]:
+    """Restart the product's own processes, one after the other; return when the web process went and was back."""
+    moments: dict[str, tuple[float, float]] = {}
     for name in ("web", *WORKERS, "scheduler"):
         rig.await_accepted()
-        old = rig.product.children[name]
+        old, began = rig.product.children[name], time.monotonic()
         old.terminate()
         eventually(lambda old=old: not old.is_running(), what=f"the end of {name}", seconds=10 * PATIENCE)
         eventually(lambda name=name: name in rig.product.children, what=f"a new {name}")
         rig.product.await_ready()
+        moments[name] = began, time.monotonic()
+    return moments["web"]
 
 
 def restart_database(rig: Rig) -> None:

@@ -40,6 +40,8 @@ class Seen:
 
     place: Place
     text: str
+    at: float = field(default=0.0, compare=False)
+    """When; by the clock on the wall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

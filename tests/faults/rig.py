@@ -30,7 +30,7 @@ IS_WHOLE = _CHOICE == "all"
 """Whether each fault is tried as often as it deserves."""
 TRIES_EACH = _CHOICE in {"each", "all"}
 """Whether all faults are tried, or only the quick ones."""
-PATIENCE = float(os.environ.get("FAULT_PATIENCE") or (1 if IS_WHOLE else 4))
+PATIENCE = float(os.environ.get("FAULT_PATIENCE") or (1 if IS_WHOLE else 10))
 """By how much a recovery may take longer than it should: tests share the machine with others."""
 RATE = 20.0
 """Events a second while something is broken."""
@@ -57,6 +57,8 @@ class Rig:
     rng: random.Random
     recoveries: list[float] = field(default_factory=list[float])
     """Seconds that each recovery of the fault that is tried took."""
+    measured: dict[str, str] = field(default_factory=dict[str, str])
+    """What else was measured: of what → in words."""
     forgiven: set[str] = field(default_factory=set[str])
     """Messages, by the providers' ids, that need not be answered and may end as dead letters."""
     _since: object = None
@@ -196,7 +198,7 @@ class Rig:
         self.product.sandbox.control("pace", _PACE)
         self.sender.begin_books()
         self.writers.begin_books()
-        self.recoveries, self.forgiven, self._seen = [], set(), {}
+        self.recoveries, self.measured, self.forgiven, self._seen = [], {}, set(), {}
         self._since = self.records.now()
         self._errors = len(self.product.errors())
         self._log_begin = self.product.log_size()
@@ -210,6 +212,17 @@ class Rig:
         """Return what the providers accepted since the books were begun."""
         self.collect()
         return list(self._seen.values())
+
+    def delays(self, pages: Iterable[Sent]) -> list[float]:
+        """Return how many seconds after its acknowledgement each of these events was answered, as far as they were."""
+        offset = time.time() - time.monotonic()
+        told = {(item.place, item.text): item.at - offset for item in self.seen()}
+        asked = [(page.accepted_at, (page.event.place, page.event.answer)) for page in pages]
+        return [told[key] - moment for moment, key in asked if moment is not None and key in told]
+
+    def note(self, what: str, words: str) -> None:
+        """Keep something that was measured, for the summary."""
+        self.measured[what] = words
 
     def is_dead(self, message: str) -> bool:
         """Return whether a message, by the provider's id, was put aside for a person."""

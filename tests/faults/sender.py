@@ -20,6 +20,8 @@ from tests.faults.wire import Wire
 Result = TypeVar("Result")
 
 _WAITS = (0.2, 0.5, *[1.0] * 90)
+_PATIENT_SECONDS = 2.5
+"""Less than any provider waits for an answer."""
 _DUPLICATES = 0.02
 _REORDERED = 0.01
 _USER_AGENTS = {"slack": "Slackbot 1.0 (+https://api.slack.com/robots)", "twilio": "TwilioProxy/1.1"}
@@ -52,6 +54,11 @@ class Attempt:
     ended: float
     status: int | None
     retry_after: str = ""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there was no connection. What lasted longer was given up by the provider."""
+        return self.status is None and self.ended - self.began < _PATIENT_SECONDS
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ def test_fault(rig: Rig, seed: int, fault: Fault, record_property: Callable[[str
     fault.play(rig)
     rig.recovers(within=fault.seconds)
     record_property("recoveries", [round(seconds, 1) for seconds in rig.recoveries])
+    record_property("measured", rig.measured)
     findings = rig.findings()
     assert not findings, f"{len(findings)} findings, the first: {findings[:5]}"
     errors = rig.errors(allowed=fault.errors)

@@ -35,7 +35,7 @@ START_SECONDS = 300.0
 """The pages may have to be built first."""
 STOP_SECONDS = 10.0
 """The promise: SIGTERM stops everything cleanly within this time."""
-_COMMAND_SECONDS = 60.0
+_COMMAND_SECONDS = 180.0
 _RECOVERY_SECONDS = 60.0
 
 BRISK: Mapping[str, str] = MappingProxyType(
@@ -136,8 +136,11 @@ class Product:
             self._sandbox = SandboxClient(banners[-1].sandbox_address, data_dir=self.data_dir)
         self.await_ready()
 
-    def stop(self) -> None:
+    def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Stop it as Ctrl-C does, and hold it to its promise.
+
+        Args:
+            seconds: the promise, or longer on a machine that is shared with others.
 
         Raises:
             AssertionError: it took too long, did not end cleanly, or left a process behind.
@@ -148,10 +151,10 @@ class Product:
         left = [psutil.Process(supervisor.pid), *psutil.Process(supervisor.pid).children(recursive=True)]
         supervisor.send_signal(signal.SIGTERM)
         try:
-            code = supervisor.wait(timeout=STOP_SECONDS)
+            code = supervisor.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.kill_everything()
-            raise AssertionError(f"the product was not down after {STOP_SECONDS:g} s:\n{self._last_words()}") from None
+            raise AssertionError(f"the product was not down after {seconds:g} s:\n{self._last_words()}") from None
         finally:
             self._supervisor = None
         assert code == 0, f"the product ended with {code}:\n{self._last_words()}"
