@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from services.agents import AgentView
 from tests.support.accessibility import check_accessible
+from tests.support.browsers import sign_in
 from tests.support.product import Product
 from tests.support.rest import Api
 
@@ -20,9 +21,7 @@ def page(product: Product, browser: Browser) -> Iterator[Page]:
     api.close()
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     tab = context.new_page()
-    tab.goto(owner.sign_in_link)
-    tab.get_by_role("button").click()
-    tab.wait_for_url("**/admin/ai-team/**")
+    sign_in(context, owner.sign_in_link)
     tab.goto(f"{product.address}/admin/ai-team/{agent.id}/")
     yield tab
     context.close()

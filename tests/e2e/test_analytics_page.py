@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from services.analytics import AnalyticsView
 from tests.support.accessibility import check_accessible
+from tests.support.browsers import sign_in
 from tests.support.product import Product, eventually
 from tests.support.rest import RestShop, open_shop
 
@@ -40,10 +41,7 @@ def desk(product: Product, browser: Browser) -> Iterator[Desk]:
 
     eventually(is_counted, what="two answers and a hand-over")
     context = browser.new_context()
-    page = context.new_page()
-    page.goto(shop.sign_in_link)
-    page.get_by_role("button").click()
-    page.wait_for_url("**/admin/ai-team/**")
+    sign_in(context, shop.sign_in_link)
     storage: Any = context.storage_state()
     context.close()
     yield Desk(address=product.address, shop=shop, storage=storage)

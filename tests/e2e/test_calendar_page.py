@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from services.agents import AgentView
 from tests.support.accessibility import check_accessible
+from tests.support.browsers import sign_in
 from tests.support.product import Product
 from tests.support.rest import Api
 
@@ -43,10 +44,8 @@ def desk(product: Product, browser: Browser) -> Desk:
     agents = [api.call("POST", "agents", AgentView, body={"name": name, "purpose": "Desk"}) for name in ("Bri", "Coco")]
     api.close()
     context = browser.new_context()
+    sign_in(context, owner.sign_in_link)
     page = context.new_page()
-    page.goto(owner.sign_in_link)
-    page.get_by_role("button").click()
-    page.wait_for_url("**/admin/ai-team/**")
     page.goto(f"{product.address}/api/admin/ai-agents/integrations/google-calendar/oauth?agent_id={agents[0].id}")
     page.get_by_role("button", name="Allow").click()
     page.wait_for_url("**/integrations/**")

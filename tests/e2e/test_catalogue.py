@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from services.provider_kit.registry import list_manifests
 from tests.support.accessibility import check_accessible
+from tests.support.browsers import sign_in
 from tests.support.product import Product
 from tests.support.rest import Api
 
@@ -24,10 +25,7 @@ def storage(product: Product, browser: Browser) -> Any:
         api.call("POST", "agents", dict[str, object], body={"name": name, "purpose": "Front desk"})
     api.close()
     context = browser.new_context()
-    page = context.new_page()
-    page.goto(owner.sign_in_link)
-    page.get_by_role("button").click()
-    page.wait_for_url("**/admin/ai-team/**")
+    sign_in(context, owner.sign_in_link)
     kept = context.storage_state()
     context.close()
     return kept

@@ -23,6 +23,7 @@ from services.connections import ConnectionView
 from services.email import SenderView
 from services.kernel.ids import new_id
 from tests.support.accessibility import check_accessible
+from tests.support.browsers import sign_in
 from tests.support.product import Product
 from tests.support.rest import RestShop, open_shop
 from tests.support.sandbox_mail import JONAS, MIA, Letter
@@ -129,9 +130,7 @@ def journey(product: Product, browser: Browser) -> Generator[Journey]:
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(shop.sign_in_link)
-    page.get_by_role("button").click()
-    page.wait_for_url("**/admin/ai-team/**")
+    sign_in(context, shop.sign_in_link)
     tenant_id = shop.api.get("me", IdentityView).tenant.id
     yield Journey(product, shop, page, mailbox, tenant_id, problems)
     shop.api.close()
@@ -188,7 +187,7 @@ def find_what_was_said(journey: Journey) -> None:
     box = journey.inbox.get_by_role("searchbox", name="Search conversations")
     box.press_sequentially("opening HOURS")
     expect(journey.inbox.get_by_role("status").filter(has_text="3 conversations found")).to_be_visible()
-    expect(rows.filter(has_text=PHONE).get_by_role("mark")).to_have_text(["opening", "hours"])
+    expect(rows.filter(has_text=PHONE).locator("mark")).to_have_text(["opening", "hours"])
     expect(page).to_have_url(re.compile(r"[?&]q=opening\+HOURS"))
     expect(box).to_be_focused()
     journey.narrow("Channel", "SMS")
@@ -198,7 +197,7 @@ def find_what_was_said(journey: Journey) -> None:
     expect(rows).to_have_count(1)
     check_accessible(page)
     journey.open(PHONE)
-    expect(journey.log.get_by_role("mark").first).to_be_in_viewport()
+    expect(journey.log.locator("mark").first).to_be_in_viewport()
     page.go_back()
     expect(journey.log).to_have_count(0)
 

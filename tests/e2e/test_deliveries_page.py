@@ -14,6 +14,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from services.connections import ConnectionView
 from tests.support.accessibility import check_accessible
+from tests.support.browsers import sign_in
 from tests.support.product import Product
 from tests.support.rest import RestShop, open_shop
 
@@ -62,10 +63,7 @@ def desk(product: Product, browser: Browser) -> Desk:
     """A shop whose number belongs to nobody at first."""
     shop = open_shop(product, name="Seaside", playbook=[(HOURS, ANSWER)])
     context = browser.new_context()
-    page = context.new_page()
-    page.goto(shop.sign_in_link)
-    page.get_by_role("button").click()
-    page.wait_for_url("**/admin/ai-team/**")
+    sign_in(context, shop.sign_in_link)
     storage: Any = context.storage_state()
     context.close()
     return Desk(product=product, shop=shop, storage=storage)
@@ -230,3 +228,6 @@ def test_dead_letters_of_one_cause_are_repaired_together(desk: Desk, page: Page)
     question.get_by_label("Reason").fill("To see whether it is known by now.")
     question.get_by_role("button", name="Process again").click()
     expect(page.get_by_text("2 deliveries on the way again.")).to_be_visible()
+    page.get_by_role("list", name="Deliveries").get_by_role("link").first.click()
+    replays = page.get_by_role("dialog").first.get_by_role("list", name="Replays")
+    expect(replays.get_by_text("To see whether it is known by now.")).to_be_visible()

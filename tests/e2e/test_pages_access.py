@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.accessibility import check_accessible
+from tests.support.browsers import sign_in
 from tests.support.product import Product
 from tests.support.rest import Api
 
@@ -26,10 +27,7 @@ def session(product: Product, browser: Browser, tmp_path_factory: pytest.TempPat
     product.sandbox.wait_for_text("Every Friday before noon.")
     api.close()
     context = browser.new_context()
-    page = context.new_page()
-    page.goto(owner.sign_in_link)
-    page.get_by_role("button").click()
-    page.wait_for_url("**/admin/ai-team/**")
+    sign_in(context, owner.sign_in_link)
     kept = tmp_path_factory.mktemp("session") / "state.json"
     context.storage_state(path=kept)
     context.close()
