@@ -37,6 +37,7 @@ from models.health import HealthFinding, HealthNotice, NoticeKind, NoticeState, 
 from models.keys import KeyHolder, KeyRing, KeyRotation, RotationState
 from models.limit import AgentLimit, Excess, LimitAlarm, LimitGroup, LimitSpan
 from models.reconciliation import Reconciliation
+from models.tally import Tally, TallyChange, TallyProgress
 from models.tenant import ApiKey, LinkPurpose, Membership, OneTimeLink, Role, Tenant, User, WebSession
 from models.turn import FailedAttempt, Rehearsal, RehearsalState, Turn, TurnState
 from models.waiting import MessageWait
@@ -124,6 +125,9 @@ __all__ = [
     "RotationState",
     "Subscription",
     "SubscriptionState",
+    "Tally",
+    "TallyChange",
+    "TallyProgress",
     "Tenant",
     "TenantRow",
     "Turn",

@@ -1,5 +1,6 @@
 """Analytics: volume, answer time, failures and hand-overs, by channel and by agent."""
 
+from services.analytics.counting import JOB, count_hours
 from services.analytics.outcome_repository import OUTCOMES
 from services.analytics.periods import DEFAULT_SPAN, SPANS
 from services.analytics.service import CHANNEL_NAMES, get_analytics
@@ -8,11 +9,13 @@ from services.analytics.views import AnalyticsView, BucketView, NumbersView, Par
 __all__ = [
     "CHANNEL_NAMES",
     "DEFAULT_SPAN",
+    "JOB",
     "OUTCOMES",
     "SPANS",
     "AnalyticsView",
     "BucketView",
     "NumbersView",
     "PartView",
+    "count_hours",
     "get_analytics",
 ]

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.analytics import repository
 from services.analytics.periods import DEFAULT_SPAN, SPANS, Period, period_of
 from services.analytics.repository import Count, Counts, Wanted
+from services.analytics.tallies import quantiles
 from services.analytics.views import AnalyticsView, BucketView, NumbersView, PartView
 from services.calendar.days import zone_of
 from services.conversations.reading import CHANNEL_LABELS, CHANNELS
@@ -89,7 +90,7 @@ def _look(kernel: Kernel, actor: Actor, span: str, agent_id: UUID | None, channe
             period=period,
             agents=agents,
             now=repository.count(work, Wanted(edges=period.edges, agent_id=agent_id, channel=channel)),
-            before=repository.count_whole(work, Wanted(edges=before, agent_id=agent_id, channel=channel)),
+            before=repository.count(work, Wanted(edges=before, agent_id=agent_id, channel=channel)).total,
             dead_letters=repository.count_dead_letters(work, since=period.since, until=period.until)
             if is_whole
             else None,
@@ -123,14 +124,15 @@ def _by_agent(counts: Counts, agents: Mapping[UUID, str], agent_id: UUID | None)
 
 
 def _numbers(count: Count) -> NumbersView:
+    half, most = quantiles(count.steps, 0.5, 0.95)
     return NumbersView(
         inbound=count.inbound,
         asked=count.asked,
         answered=count.answered,
         failed=count.failed,
         handed_over=count.handed_over,
-        p50_ms=_milliseconds(count.p50_seconds),
-        p95_ms=_milliseconds(count.p95_seconds),
+        p50_ms=_milliseconds(half),
+        p95_ms=_milliseconds(most),
         failure_rate=_rate(count.failed, count.asked),
         hand_over_rate=_rate(count.handed_over, count.asked),
     )

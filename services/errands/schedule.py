@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from services.analytics import JOB as COUNT
 from services.errands import repository
 from services.errands.archiving import JOB as ARCHIVE
 from services.errands.repository import Slice
@@ -45,6 +46,7 @@ class Errand:
 ERRANDS = (
     Errand(job="name_contact", every=timedelta(hours=1), slices=60, find=repository.list_contacts),
     Errand(job=ARCHIVE, every=timedelta(weeks=1), slices=168, find=repository.list_tenants),
+    Errand(job=COUNT, every=timedelta(hours=1), slices=60, find=repository.list_tenants),
 )
 
 

@@ -88,9 +88,11 @@ def check(view: AnalyticsView, messages: Sequence[Written], agents: Sequence[UUI
 
 
 def near(found: NumbersView, expected: NumbersView) -> None:
-    """Compare; quantiles may be a millisecond off by their rounding."""
+    """Compare; quantiles are true to within one percent, and a millisecond by their rounding."""
     for name in ("p50_ms", "p95_ms"):
-        assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1), name  # pyright: ignore[reportUnknownMemberType]
+        got, right = getattr(found, name), getattr(expected, name)
+        assert (got is None) == (right is None), name
+        assert right is None or abs(got - right) <= 1 + right / 100, name
     for name in ("inbound", "asked", "answered", "failed", "handed_over", "failure_rate", "hand_over_rate"):
         assert getattr(found, name) == getattr(expected, name), name
 

@@ -19,7 +19,7 @@ from services.kernel.settings import Settings
 from tests.support.clock import FakeClock
 from tests.support.line import Line, Shop, running_line
 
-NAMES, ARCHIVE = ERRANDS
+NAMES, ARCHIVE, _COUNT = ERRANDS
 
 
 @pytest.fixture

@@ -16,6 +16,12 @@ from workers.runtime.embedded import EmbeddedUrls
 BELONG_TO_NOBODY = {"alembic_version", "key_holder", "key_ring", "one_time_link", "tenant", "user_account"}
 """Tables without a tenant's key; each more needs a reason."""
 APPEND_ONLY = {"audit_entry"}
+FUNCTIONS = {
+    "tally_note_turn": "names the hour whose turn came or changed",
+    "tally_note_turns": "names the hours whose turns went",
+    "tally_note_answer": "names the hour whose answer changed",
+    "tally_note_answers": "names the hours whose answers went",
+}
 NAME_NO_ROW = {"lease_token": "a worker's hold", "trace_id": "a trace, which has no row of its own"}
 """Columns that, in whatever table, hold ids of something that has no row."""
 IDS_WITHOUT_REFERENCE = {
@@ -77,12 +83,20 @@ def test_every_table_belongs_to_tenants_or_stands_on_the_list(schema: Schema) ->
 
 
 def test_there_is_nothing_beside_tables(schema: Schema) -> None:
-    """Views and functions run with their owner's rights, past row-level security."""
+    """Views run with their owner's rights, past row-level security."""
     relations = schema.rows(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('r', 'i')"
     )
-    functions = schema.rows("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
-    assert relations == functions == []
+    assert relations == []
+
+
+def test_functions_stand_on_the_list_and_run_with_the_callers_rights(schema: Schema) -> None:
+    """With their owner's rights they would run past row-level security."""
+    functions = schema.rows(
+        "SELECT proname, prosecdef, prorettype::regtype::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+    )
+    assert {name for name, *_ in functions} == set(FUNCTIONS)
+    assert {tuple(rest) for _, *rest in functions} == {(False, "trigger")}
 
 
 def test_primary_key_is_tenant_and_id(schema: Schema) -> None:
