@@ -28,9 +28,9 @@ from services.webhooks.storing import DoorStore
 logger = logging.getLogger(__name__)
 
 PREFIX = "/api/ai-agents/webhooks/"
-READ_SECONDS = 10.0
 ANSWER_SECONDS = 8.0
-"""How long a sender waits at most should the database hang; if it is stored later, its repeat is recognised."""
+"""How long a request may take, from its head on: for its body to arrive, and for the answer should the database hang.
+If it is stored later, its repeat is recognised."""
 FLUSH_SECONDS = 1.0
 
 Scope = MutableMapping[str, Any]
@@ -57,8 +57,7 @@ class WebhookApp:
 
     def __init__(self, kernel: Kernel, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._kernel = kernel
-        self._in_time_to_read = CoarseTimeout(READ_SECONDS)
-        self._in_time_to_answer = CoarseTimeout(answer_seconds)
+        self._in_time = CoarseTimeout(answer_seconds)
         self._ingest = Ingest(kernel)
         self._commits = GroupCommit(DoorStore(kernel).store, self._ingest.announce)
         self._redis = connect_redis(kernel.settings)
@@ -86,15 +85,19 @@ class WebhookApp:
     async def _respond(self, scope: Scope, receive: Receive) -> Answer:
         if scope["method"] != "POST":
             raise _Rejected(405, "Send a POST request.", reason="method")
-        if scope["path"] == SELF_TEST_PATH:
-            return self._answer_self_test(scope, await self._read(receive))
+        body: bytes | None = None
         try:
-            address = _address(scope["path"])
-            request = self._request(scope, address, await self._read(receive))
-            with self._in_time_to_answer:
-                verified = await self._verify(address, request)
+            with self._in_time:
+                if scope["path"] == SELF_TEST_PATH:
+                    return self._answer_self_test(scope, await self._read(receive))
+                address = _address(scope["path"])
+                body = await self._read(receive)
+                verified = await self._verify(address, self._request(scope, address, body))
                 if verified.deliveries:
                     await self._commits.add(verified.deliveries)
+                return verified.answer
+        except TimeoutError as error:
+            raise (_too_slow() if body is None else _not_stored(error)) from error
         except WrongContentType as error:
             raise _Rejected(415, error.message, reason="content_type") from error
         except NotFound as error:
@@ -105,10 +108,8 @@ class WebhookApp:
             raise _Rejected(400, error.message, reason=error.code) from error
         except TenantViolation:
             raise
-        except (SQLAlchemyError, TimeoutError) as error:
-            logger.warning("webhooks.delivery.not_stored: %s", type(error).__name__)
-            raise _Rejected(503, "Not stored; send it again.", reason="not_stored") from error
-        return verified.answer
+        except SQLAlchemyError as error:
+            raise _not_stored(error) from error
 
     async def _verify(self, address: Address, request: WebhookRequest) -> Verified:
         """Prove a request; nearly always from memory, and without leaving the event loop."""
@@ -144,21 +145,17 @@ class WebhookApp:
     async def _read(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        try:
-            with self._in_time_to_read:
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _Rejected(400, "The request ended early.", reason="ended_early")
-                    chunk = message.get("body", b"")
-                    size += len(chunk)
-                    if size > self._kernel.settings.max_webhook_bytes:
-                        raise _Rejected(413, "The body is too large.", reason="too_large")
-                    chunks.append(chunk)
-                    if not message.get("more_body"):
-                        return b"".join(chunks)
-        except TimeoutError as error:
-            raise _Rejected(408, "The body did not arrive in time.", reason="too_slow") from error
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Rejected(400, "The request ended early.", reason="ended_early")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self._kernel.settings.max_webhook_bytes:
+                raise _Rejected(413, "The body is too large.", reason="too_large")
+            chunks.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(chunks)
 
     def _flush_soon(self) -> None:
         if self._flusher is None or self._flusher.done():
@@ -172,6 +169,15 @@ class WebhookApp:
             await anyio.to_thread.run_sync(self._ingest.refusals.flush)
         except SQLAlchemyError as error:
             logger.warning("webhooks.refusals.not_counted: %s", type(error).__name__)
+
+
+def _too_slow() -> _Rejected:
+    return _Rejected(408, "The body did not arrive in time.", reason="too_slow")
+
+
+def _not_stored(error: Exception) -> _Rejected:
+    logger.warning("webhooks.delivery.not_stored: %s", type(error).__name__)
+    return _Rejected(503, "Not stored; send it again.", reason="not_stored")
 
 
 @lru_cache(maxsize=4096)

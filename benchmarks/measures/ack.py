@@ -1,5 +1,7 @@
 """P1, P2, P3: how fast a webhook is acknowledged once it is stored, against servers that store nothing."""
 
+import os
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from benchmarks.bench import Bench
 from benchmarks.figures import magnitude, median, percentile, ratios, spread
 from benchmarks.load import Order, Outcome
 from benchmarks.report import Finding
-from benchmarks.slack_events import Account
+from benchmarks.slack_events import BODY_BYTES, Account
 from benchmarks.stage import Running
 
 ALONE, SOME, MANY = 1, 16, 64
@@ -17,6 +19,7 @@ _COUNTS: Mapping[int, int] = {ALONE: 3_000, SOME: 12_000, MANY: 15_000}
 _SECONDS = 1.2
 _WARM_UP = 300
 _STORING = ("line", "pages")
+_COMMITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,18 @@ class Rounds:
 
     def __init__(self) -> None:
         self._outcomes: dict[tuple[str, int], list[Outcome]] = {}
+        self._processor_seconds: dict[tuple[str, int], list[float]] = {}
+        self.commits: list[Sequence[float]] = []
+        """For each round, how many milliseconds a commit took, several times."""
 
-    def add(self, name: str, connections: int, outcome: Outcome) -> None:
+    def add(self, name: str, connections: int, outcome: Outcome, processor_seconds: float = 0.0) -> None:
         self._outcomes.setdefault((name, connections), []).append(outcome)
+        self._processor_seconds.setdefault((name, connections), []).append(processor_seconds)
+
+    def microseconds(self, name: str, connections: int) -> list[float]:
+        """Return the processor time of a request in the server's process, round by round."""
+        outcomes, spent = self._outcomes[name, connections], self._processor_seconds[name, connections]
+        return [seconds * 1e6 / outcome.accepted for outcome, seconds in zip(outcomes, spent, strict=True)]
 
     def rates(self, name: str, connections: int) -> list[float]:
         return [outcome.per_second for outcome in self._outcomes[name, connections]]
@@ -80,9 +92,10 @@ def run_rounds(bench: Bench, contestants: Mapping[str, Contestant]) -> Rounds:
         turn = number % len(names)
         for connections, count in _COUNTS.items():
             for name in (*names[turn:], *names[:turn]):
-                rounds.add(
-                    name, connections, _flood(bench, contestants[name], connections, count=bench.plan.amount(count))
-                )
+                before_flood = _processor_seconds(contestants[name])
+                outcome = _flood(bench, contestants[name], connections, count=bench.plan.amount(count))
+                rounds.add(name, connections, outcome, _processor_seconds(contestants[name]) - before_flood)
+        rounds.commits.append(_time_commits(bench))
         bench.say(f"acknowledgement: round {number + 1} of {bench.plan.rounds}")
     stored, accepted = _count_rows(bench) - before, sum(rounds.accepted(name) for name in _STORING)
     if stored != accepted or set(rounds.statuses()) != {200}:
@@ -114,7 +127,13 @@ def findings(rounds: Rounds, count: int) -> list[Finding]:
             rounds=count,
         )
     )
-    return [*lines, _latency(rounds, count, 50, goal=2.2), _latency(rounds, count, 99, goal=2.0)]
+    return [
+        *lines,
+        _latency(rounds, count, 50, goal=2.2),
+        _latency(rounds, count, 99, goal=2.0),
+        *(_latency_with_commit(rounds, count, percent) for percent in (50, 99)),
+        _processor_time(rounds, count),
+    ]
 
 
 def _rate(
@@ -158,6 +177,56 @@ def _latency(rounds: Rounds, count: int, percent: int, *, goal: float) -> Findin
         absolute=f"{magnitude(median(ours), ' ms')} against {magnitude(median(theirs), ' ms')}",
         rounds=count,
     )
+
+
+def _latency_with_commit(rounds: Rounds, count: int, percent: int) -> Finding:
+    """Compare with what nobody can do without: the bare route, and one commit that reaches the disk."""
+    ours, bare = (rounds.milliseconds(name, ALONE, percent) for name in ("line", "bare"))
+    commits = [percentile(commits, percent) for commits in rounds.commits]
+    against = ratios(ours, [route + commit for route, commit in zip(bare, commits, strict=True)])
+    return Finding(
+        goal_id="P3",
+        measure=f"Acknowledgement alone, p{percent} against the bare route's plus that of one commit",
+        goal="",
+        result=f"{median(against):.2f}",
+        spread=spread(against),
+        met=None,
+        absolute=f"a commit takes {magnitude(median(commits), ' ms')}",
+        rounds=count,
+    )
+
+
+def _processor_time(rounds: Rounds, count: int) -> Finding:
+    ours, bare = (rounds.microseconds(name, MANY) for name in ("line", "bare"))
+    against = ratios(ours, bare)
+    return Finding(
+        goal_id="P1",
+        measure=f"Processor time of the door's process against the bare route's, {MANY} connections",
+        goal="",
+        result=f"{median(against):.2f}",
+        spread=spread(against),
+        met=None,
+        absolute=f"{magnitude(median(ours), ' µs')} against {magnitude(median(bare), ' µs')}",
+        rounds=count,
+    )
+
+
+def _processor_seconds(contestant: Contestant) -> float:
+    spent = contestant.running.process.cpu_times()
+    return spent.user + spent.system
+
+
+def _time_commits(bench: Bench) -> list[float]:
+    """Store bodies one by one in a table without indexes; return how many milliseconds each took."""
+    with bench.stage.owner() as session:
+        session.execute("CREATE TABLE IF NOT EXISTS bench_commit (body bytea)")
+        found: list[float] = []
+        for _ in range(_COMMITS):
+            body, began = os.urandom(BODY_BYTES), time.perf_counter()
+            session.execute("INSERT INTO bench_commit VALUES (%s)", (body,), prepare=True, binary=True)
+            found.append((time.perf_counter() - began) * 1000)
+        session.execute("DROP TABLE bench_commit")
+    return found
 
 
 def _flood(bench: Bench, contestant: Contestant, connections: int, *, count: int) -> Outcome:

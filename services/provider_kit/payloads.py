@@ -119,6 +119,8 @@ def read_model(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
 
 def storable_text(text: str) -> str:
     """Return the text without what PostgreSQL text cannot hold: NUL, and surrogates without a partner."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -1,8 +1,7 @@
 """Stores verified deliveries in one transaction, however many arrived together, and says whom to wake for them."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -43,11 +42,10 @@ def store(kernel: Kernel, deliveries: Sequence[NewDelivery]) -> list[Wake]:
     Raises:
         SQLAlchemyError: nothing was stored. Whoever holds a lock is waited for no longer than a second.
     """
-    distinct = _distinct(deliveries)
-    rows = _rows(distinct, deliveries)
+    rows = _rows(deliveries)
     with kernel.unscoped_session("webhooks.store", patience_seconds=PATIENCE_SECONDS) as session:
         stored = inbox_repository.add_deliveries(session, rows, received_at=kernel.clock.now())
-    return _wakes(distinct.values(), stored)
+    return _wakes(deliveries, {row_id.bytes for row_id in stored})
 
 
 class DoorStore:
@@ -72,27 +70,16 @@ class DoorStore:
         Raises:
             SQLAlchemyError: nothing was stored; or, if the database was away, that is not known.
         """
-        distinct = _distinct(deliveries)
-        rows = _rows(distinct, deliveries)
-        stored = await self._insert.run(inbox_repository.encode(rows, received_at=self._clock.now()))
-        return _wakes(distinct.values(), [UUID(bytes=row_id) for row_id in stored])
+        values = inbox_repository.encode(_rows(deliveries), received_at=self._clock.now())
+        return _wakes(deliveries, set(await self._insert.run(values)))
 
 
-_Key = tuple[UUID, str]
-
-
-def _distinct(deliveries: Sequence[NewDelivery]) -> dict[_Key, NewDelivery]:
-    """Return the first of those that are the same."""
-    return {_key(item): item for item in reversed(deliveries)}
-
-
-def _rows(distinct: Mapping[_Key, NewDelivery], deliveries: Sequence[NewDelivery]) -> list[dict[str, object]]:
-    copies = Counter(map(_key, deliveries))
-    return [_row(item, duplicates=copies[key] - 1) for key, item in distinct.items()]
-
-
-def _key(item: NewDelivery) -> _Key:
-    return item.connection_id, item.dedupe_key
+def _rows(deliveries: Sequence[NewDelivery]) -> list[dict[str, object]]:
+    """Return a row for the first of those that are the same, with the number of its copies."""
+    same: dict[tuple[int, str], list[NewDelivery]] = {}
+    for item in deliveries:
+        same.setdefault((item.connection_id.int, item.dedupe_key), []).append(item)
+    return [_row(items[0], duplicates=len(items) - 1) for items in same.values()]
 
 
 def _row(item: NewDelivery, *, duplicates: int) -> dict[str, object]:
@@ -111,8 +98,7 @@ def _row(item: NewDelivery, *, duplicates: int) -> dict[str, object]:
     }
 
 
-def _wakes(tried: Iterable[NewDelivery], stored: Iterable[UUID]) -> list[Wake]:
+def _wakes(tried: Sequence[NewDelivery], stored: Collection[bytes]) -> list[Wake]:
     """Return whom to wake for what is new: of a repeat, the row that was there before was returned."""
-    there = set(stored)
-    new = {item.tenant_id: item.id for item in tried if item.id in there}
-    return [Wake("process_delivery", tenant_id, row_id) for tenant_id, row_id in new.items()]
+    new = {item.tenant_id.int: item for item in tried if item.id.bytes in stored}
+    return [Wake("process_delivery", item.tenant_id, item.id) for item in new.values()]
