@@ -14,7 +14,7 @@ from services.conversations.reading import (
     search_conversations,
 )
 from services.conversations.receiving import Received, receive_message
-from services.conversations.replying import add_reply, reply
+from services.conversations.replying import add_reply, reply, store_replies
 from services.conversations.views import ConversationView, MessageView, PlaceView, SaidView, ThreadView
 
 __all__ = [
@@ -44,5 +44,6 @@ __all__ = [
     "receive_message",
     "reply",
     "search_conversations",
+    "store_replies",
     "take_over",
 ]

@@ -1,5 +1,6 @@
 """Messages to a contact, written by an agent or by a person, on their way into the outbox."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -44,6 +45,8 @@ def add_reply(
     now: datetime,
     answers: UUID | None = None,
     idempotency_key: str = "",
+    due_at: datetime | None = None,
+    together: list[Message] | None = None,
 ) -> Message:
     """Put a message to the contact into the outbox; it is sent after the commit.
 
@@ -58,8 +61,13 @@ def add_reply(
         now: the time.
         answers: the contact's message that it answers; None for the last letter.
         idempotency_key: the caller's promise that the same key is the same message.
+        due_at: the database's time, if the caller has asked for it.
+        together: takes the message, for the caller to store with others; a letter is stored at once all the same.
     """
-    message = Message(
+    is_letter = conversation.channel_kind == ChannelKind.EMAIL
+    is_stored_later = together is not None and not is_letter
+    make = Message.model_construct if is_stored_later else Message
+    message = make(
         tenant_id=work.tenant_id,
         id=new_id(),
         conversation_id=conversation.id,
@@ -74,15 +82,23 @@ def add_reply(
         idempotency_key=idempotency_key,
         trace_id=trace_id,
         created_at=now,
-        next_attempt_at=in_seconds(0),
+        next_attempt_at=due_at or in_seconds(0),
     )
-    work.session.add(message)
-    if conversation.channel_kind == ChannelKind.EMAIL:
+    if together is not None and is_stored_later:
+        together.append(message)
+    else:
+        work.session.add(message)
+    if is_letter:
         email.compose(work, conversation=conversation, message=message, asked_message_id=answers)
     note_message(conversation, message)
     work.wake("send_message", message.id)
     work.notify("conversation", conversation.id)
     return message
+
+
+def store_replies(work: UnitOfWork, messages: Sequence[Message]) -> None:
+    """Store messages that :func:`add_reply` has put together, all at once."""
+    repository.add_rows(work, messages)
 
 
 def reply(

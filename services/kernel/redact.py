@@ -27,8 +27,10 @@ _MAX_READ = 200_000
 _MAX_ITEMS = 100
 _MAX_DEPTH = 6
 _TOO_SHORT_TO_MATTER = 8
-_EVENT_NAME = re.compile(r"[a-z]{1,20}\.[a-z_]{1,40}\.[a-z_]{1,40}")
-"""``area.thing.what_happened`` needs no search."""
+_HARMLESS = re.compile(
+    r"[a-z]{1,20}\.[a-z_]{1,40}\.[a-z_]{1,40}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
+"""``area.thing.what_happened`` and ids: no pattern finds anything in them, and every line has some."""
 _STRUCTLOG_KEYS = frozenset({"_record", "_from_structlog"})
 """Removed by structlog before an event is rendered."""
 
@@ -81,7 +83,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def redact_text(text: str) -> str:
     """Return a text without what looks like a secret, a mail address or a phone number, and not overly long."""
-    if len(text) < _TOO_SHORT_TO_MATTER or _EVENT_NAME.fullmatch(text):
+    if len(text) < _TOO_SHORT_TO_MATTER or _HARMLESS.fullmatch(text):
         return text
     left_out = len(text) - _MAX_READ
     if left_out > 0:

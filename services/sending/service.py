@@ -53,7 +53,8 @@ def call_provider(claim: Claim) -> Outcome:
     """Send a message, or look up what became of an attempt at it."""
     with bind_context(trace_id=claim.trace_id, connection_id=claim.connection_id):
         outcome = _call(claim)
-        logger.info("sending.message.attempted", outcome=_name(outcome), looked_up=claim.act is Act.LOOK_UP)
+        if not (claim.act is Act.SEND and isinstance(outcome, Accepted)):  # the rest is counted, batch by batch
+            logger.info("sending.message.attempted", outcome=_name(outcome), looked_up=claim.act is Act.LOOK_UP)
         return outcome
 
 
@@ -106,6 +107,8 @@ def _side_by_side(kernel: Kernel, wake: Wake, outbox: Outbox, size: _Size) -> Ru
             seconds=SLICE_SECONDS,
         )
         size.note(is_enough=bool(done.left))
+        sent = sum(isinstance(result.outcome, Accepted) for result in done.results)
+        logger.info("sending.batch.ended", sent=sent, others=len(done.results) - sent, left=len(done.left))
         return [*done.results, *(Result(claim=claim, outcome=NotBegun()) for claim in done.left)]
 
     return run_all

@@ -68,7 +68,8 @@ def _answer_at_once(asked: Sequence[_Asked]) -> list[Answer]:
         if is_outage(error):
             raise  # nothing can be noted now; the leases run out, and the sweeper wakes the turns again
         return [_answer(item) for item in asked] if len(asked) > 1 else [_failed(asked[0].claim, error)]
-    return [_answered(item.claim, reply) for item, reply in zip(asked, replies, strict=True)]
+    logger.info("turns.batch.answered", count=len(replies), handed_over=sum(reply.hand_over for reply in replies))
+    return [Answer(claim=item.claim, reply=reply) for item, reply in zip(asked, replies, strict=True)]
 
 
 def _ask_models(kernel: Kernel, wake: Wake, asked: Sequence[_Asked]) -> int:

@@ -74,6 +74,12 @@ def get_conversation(work: UnitOfWork, conversation_id: UUID) -> Conversation:
     ).one()
 
 
+def add_turns(work: UnitOfWork, rows: Sequence[Turn]) -> None:
+    """Insert turns, as they are now."""
+    if rows:
+        work.session.connection().execute(insert(Turn), [row.model_dump() for row in rows])
+
+
 def add_rehearsal(work: UnitOfWork, row: Rehearsal) -> bool:
     """Store a rehearsal unless one of the same turn is under way; return whether it was stored."""
     stored = work.session.exec(

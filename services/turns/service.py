@@ -1,6 +1,6 @@
 """Notes which messages an agent is to answer, and what it may know about them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -27,6 +27,7 @@ def add_turn(
     now: datetime,
     silent: str = "",
     due_at: datetime | None = None,
+    together: list[Turn] | None = None,
 ) -> Turn:
     """Note that a message is to be answered, or why it is not: a person is in charge, or the agent is paused.
 
@@ -37,10 +38,12 @@ def add_turn(
         message: what is to be answered.
         now: the time.
         silent: why this very message gets no answer, in words; empty if it gets one.
-        due_at: the database's time, if the caller has asked for it: many turns are then stored at once.
+        due_at: the database's time, if the caller has asked for it.
+        together: takes the turn, for the caller to store with others by :func:`store_turns`.
     """
     silent = why_silent(conversation.state, agent.status, agent.name) or silent
-    turn = Turn(
+    make = Turn if together is None else Turn.model_construct
+    turn = make(
         tenant_id=work.tenant_id,
         id=new_id(),
         conversation_id=conversation.id,
@@ -53,10 +56,18 @@ def add_turn(
         next_attempt_at=due_at or in_seconds(0),
         finished_at=now if silent else None,
     )
-    work.session.add(turn)
+    if together is None:
+        work.session.add(turn)
+    else:
+        together.append(turn)
     if not silent:
         work.wake("run_turn", conversation.id)
     return turn
+
+
+def store_turns(work: UnitOfWork, turns: Sequence[Turn]) -> None:
+    """Store turns that :func:`add_turn` has put together, all at once; their messages are stored."""
+    repository.add_turns(work, turns)
 
 
 def request_for(work: UnitOfWork, agent: Agent, conversation: Conversation, message: Message) -> TurnRequest:

@@ -9,7 +9,7 @@ from uuid import UUID
 from models import Author, Conversation, Message, Turn, TurnState
 from services import actions, attempts, connections
 from services.agents import TurnReply
-from services.conversations import add_reply, hand_over
+from services.conversations import add_reply, hand_over, store_replies
 from services.kernel.db import UnitOfWork
 from services.kernel.kernel import Kernel
 from services.provider_kit.registry import get_manifest
@@ -39,6 +39,7 @@ def settle_turns(kernel: Kernel, tenant_id: UUID, answers: Sequence[Answer]) -> 
         settling = _Settling(kernel, work, held)
         for turn, conversation in held:
             settling.settle(turn, conversation, by_turn[turn.id])
+        store_replies(work, settling.replies)
 
 
 class _Settling:
@@ -46,6 +47,8 @@ class _Settling:
 
     def __init__(self, kernel: Kernel, work: UnitOfWork, held: Sequence[tuple[Turn, Conversation]]) -> None:
         self._settings, self._work = kernel.settings, work
+        self.replies: list[Message] = []
+        """Still to be stored."""
         self._now, self._due_at = kernel.clock.now(), connections.database_time(work.session)
         ids = {conversation.connection_id for _, conversation in held}
         self._providers: Mapping[UUID, str] = repository.list_providers(work, ids) if ids else {}
@@ -78,7 +81,7 @@ class _Settling:
         return [self._add_reply(turn, conversation, claim, part) for part in split_text(reply.text, limit=limit)]
 
     def _add_reply(self, turn: Turn, conversation: Conversation, claim: TurnClaim, text: str) -> Message:
-        message = add_reply(
+        return add_reply(
             self._work,
             conversation=conversation,
             text=text,
@@ -88,9 +91,9 @@ class _Settling:
             answers=turn.message_id,
             trace_id=turn.trace_id,
             now=self._now,
+            due_at=self._due_at,
+            together=self.replies,
         )
-        message.next_attempt_at = self._due_at  # one and the same, so that all are stored at once
-        return message
 
     def _fail(self, turn: Turn, conversation: Conversation, error: Exception) -> None:
         step = failed(error, self._settings, attempt=turn.attempt, now=self._due_at, jitter=_draw())

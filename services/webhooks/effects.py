@@ -1,13 +1,13 @@
 """What each kind of event does, in the transaction that ends its delivery."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from models import Connection, ConnectionStatus, DeliveryState, WebhookDelivery
+from models import Connection, ConnectionStatus, DeliveryState, Turn, WebhookDelivery
 from services import calendar, connections, email
 from services.conversations import Known, receive_message
 from services.kernel.db import UnitOfWork
@@ -38,6 +38,8 @@ class Stage:
     now: datetime
     due_at: datetime
     """The database's time: from then on turns are due."""
+    turns: list[Turn] = field(default_factory=list[Turn])
+    """Of plain messages, to be stored once the messages are."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class _Scene:
     due_at: datetime
     directory: Directory | None
     known: Known | None
+    turns: list[Turn] | None
+    """Takes the turns that are stored with others; None if they are stored at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ def take_effect(stage: Stage, item: Item, *, directory: Directory | None = None,
         RetryLater: one of them comes too early.
     """
     connection = stage.connections[item.connection.id]
-    scene = _Scene(stage.work, connection, item.delivery, stage.now, stage.due_at, directory, known)
+    turns = stage.turns if known else None
+    scene = _Scene(stage.work, connection, item.delivery, stage.now, stage.due_at, directory, known, turns)
     effects = [_EFFECTS[type(event)](scene, event) for event in item.events]
     changed = any(effect.changed for effect in effects)
     return Outcome(
@@ -123,6 +128,7 @@ def _message_received(scene: _Scene, event: MessageReceived) -> _Effect:
         silent=silent,
         now=scene.now,
         due_at=scene.due_at,
+        together=scene.turns,
     )
     return _Effect(f"{route.reason}; {silent}" if silent else route.reason)
 

@@ -18,6 +18,7 @@ from services.kernel.settings import Settings
 from services.kernel.time_limit import TookTooLong, time_limit
 from services.provider_kit.contract import MessageReceived
 from services.routing import read_directory
+from services.turns import store_turns
 from services.webhooks import outcomes, repository
 from services.webhooks.batches import Batch, Item, Outcome
 from services.webhooks.effects import Stage, is_plain, take_effect
@@ -102,6 +103,7 @@ def _act_together(stage: Stage, items: Sequence[Item]) -> _Ended:
     directory = read_directory(stage.work, messages)
     ended = [(item, take_effect(stage, item, directory=directory, known=known)) for item in items]
     known.store(stage.work)
+    store_turns(stage.work, stage.turns)
     stage.work.session.flush()
     return ended
 

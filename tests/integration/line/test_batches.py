@@ -205,7 +205,8 @@ def test_a_batch_whose_time_is_over_gives_the_rest_back(
         ("received", 0),
         ("received", 0),
     ]
-    drain(line, shop)
+    for _ in range(2):  # a slice may be over after one
+        drain(line, shop)
     assert states(line, shop) == ["processed"] * 3
 
 
