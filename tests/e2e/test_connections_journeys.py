@@ -14,7 +14,10 @@ from playwright.sync_api import Browser, Locator, expect
 from playwright.sync_api import Page as Tab
 
 from services.connections import ConnectionView
+from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.paging import Page
+from services.tenants import bootstrap
+from tests.support.browsers import sign_in
 from tests.support.product import Product
 from tests.support.rest import Api
 
@@ -91,20 +94,26 @@ class Desk:
             connection.execute(statement.encode(), values)
 
 
+@pytest.fixture(scope="module")
+def office(product: Product) -> Generator[Kernel]:
+    """Where companies are opened, beside the running product: a command for each would take longer than its journey."""
+    built = build_kernel(product.settings())
+    yield built
+    built.close()
+
+
 @pytest.fixture
-def desk(product: Product, browser: Browser, request: pytest.FixtureRequest) -> Generator[Desk]:
+def desk(product: Product, office: Kernel, browser: Browser, request: pytest.FixtureRequest) -> Generator[Desk]:
     """A company of its own."""
     name = re.sub(r"\W+", "-", request.node.name)[-40:]
-    owner = product.bootstrap(email=f"ana@{name.lower().strip('-')}.example", tenant=name)
-    api = Api(product.address, key=owner.api_key)
+    owner = bootstrap(office, email=f"ana@{name.lower().strip('-')}.example", tenant=name)
+    api = Api(product.address, key=owner.api_key.reveal())
     agent = api.call("POST", "agents", dict[str, object], body={"name": "Bri"})
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, locale="en-GB")
     context.set_default_timeout(30_000)
     page = context.new_page()
-    page.goto(owner.sign_in_link)
-    page.get_by_role("button").click()
-    page.wait_for_url("**/admin/ai-team/**")
-    made = Desk(product, page, api, UUID(owner.tenant_id), str(agent["id"]))
+    sign_in(context, owner.sign_in_link)
+    made = Desk(product, page, api, owner.tenant_id, str(agent["id"]))
     page.goto(made.address)
     yield made
     api.close()
