@@ -108,7 +108,7 @@ export function MessageLog({ messages, approvals, mayNotDecide, onApprove, onRej
     if (name && name !== day) {
       day = name;
       rows.push(
-        <li className="day" key={`day-${name}`}>
+        <li className="date" key={`day-${name}`}>
           {name}
         </li>,
       );

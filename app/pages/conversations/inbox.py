@@ -31,7 +31,11 @@ def inbox() -> rx.Component:
             _filters("State", ConversationsState.states),
             rx.cond(has_any(ConversationsState.ends), _ends()),
             rx.el.p(
-                _searched(), role="status", class_name=rx.cond(ConversationsState.words != "", "searched", "sr-only")
+                _searched(),
+                role="status",
+                class_name=rx.cond(
+                    (ConversationsState.words != "") & has_any(ConversationsState.rows), "searched", "sr-only"
+                ),
             ),
             class_name="inbox-head",
         ),

@@ -84,7 +84,6 @@ def _toolbar() -> rx.Component:
                 value=DeliveriesState.search.span,
                 on_change=DeliveriesState.choose_range,
                 class_name="input",
-                style={"width": "auto"},
                 custom_attrs={"aria-label": "Received"},
             ),
             rx.el.select(
@@ -93,7 +92,6 @@ def _toolbar() -> rx.Component:
                 value=DeliveriesState.search.connection,
                 on_change=DeliveriesState.choose_connection,
                 class_name="input",
-                style={"width": "auto", "max-width": "200px"},
                 custom_attrs={"aria-label": "Service"},
             ),
             class_name="selects",
