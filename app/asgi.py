@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import sys
 
 from app.edge import AsgiApp, Edge
 from app.http.probes import create_probe_app
@@ -10,6 +11,8 @@ from services.kernel.kernel import Kernel, build_kernel
 from services.kernel.settings import Settings
 from services.operations import require_durability
 from services.vault import hold_keys
+
+_SWITCH_SECONDS = 0.0005
 
 
 def create() -> AsgiApp:
@@ -38,9 +41,14 @@ def create_webhooks_only() -> AsgiApp:
 
 
 def _ready(application: AsgiApp) -> AsgiApp:
-    """Tell the garbage collector that what has been loaded stays: looking through it holds up every request."""
+    """Keep Python from holding requests up.
+
+    The garbage collector need not look through what has been loaded, as it stays; and a thread lets the event loop
+    go on after half a millisecond, in place of five.
+    """
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     return application
 
 
