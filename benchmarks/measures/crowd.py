@@ -117,8 +117,8 @@ def _latency(outcome: Outcome, where: str, *, goal: float | None) -> Finding:
 
 
 def _memory(running: Running) -> float:
-    """Return a process's resident memory in bytes, with what it shares with others."""
-    return float(running.process.memory_info().rss)
+    """Return a process's resident memory in bytes; of what it shares with others, its part (PSS)."""
+    return float(running.process.memory_full_info().pss)
 
 
 def _size(what: str, size: float, *, goal: int) -> Finding:

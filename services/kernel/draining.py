@@ -2,7 +2,7 @@
 
 The queue is first in, first out, and at most one wake-up of a kind waits for each tenant: tenants take turns, and one
 with a flood of work delays the others by a slice. What one step of the line makes due for the next, the same job does,
-as far as its slice goes: a message does not stand in the queue once for each step.
+as far as its time goes: a message does not stand in the queue once for each step.
 """
 
 import threading
@@ -17,6 +17,8 @@ from services.kernel.queue import Queue
 
 SLICE_SECONDS = 0.25
 """How long one tenant is served before the next one that waits."""
+LINE_SECONDS = 2 * SLICE_SECONDS
+"""After that long a job begins no further step of the line: what little there is gets through in one go."""
 
 
 def drain(
@@ -58,7 +60,7 @@ Drain = Callable[[Kernel, Wake], None]
 def drain_line(
     kernel: Kernel, wake: Wake, steps: Mapping[str, Drain], *, monotonic: Callable[[], float] = time.monotonic
 ) -> None:
-    """Do what a tenant's wake-up stands for, and go on with the later steps that this wakes, until the slice is over.
+    """Do what a tenant's wake-up stands for, and go on with the later steps that this wakes, as far as its time goes.
 
     Args:
         kernel: the process's seams.
@@ -66,7 +68,7 @@ def drain_line(
         steps: job → what it does, in the order of the line.
         monotonic: what tells the time.
     """
-    ends_at = monotonic() + SLICE_SECONDS
+    ends_at = monotonic() + LINE_SECONDS
     names = list(steps)
     kept = KeptWakes(kernel.queue, tenant_id=wake.tenant_id, later_steps=names[names.index(wake.job) + 1 :])
     inside = replace(kernel, queue=kept)

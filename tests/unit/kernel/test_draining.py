@@ -109,7 +109,7 @@ def test_a_job_goes_on_with_the_next_step_and_only_then_lets_others_go(kernel: K
     assert [wake.job for wake in line.queue.waiting] == ["process_delivery"], "a step before goes to the queue"
 
 
-def test_when_the_slice_is_over_the_next_step_waits_like_everybodys(kernel: Kernel) -> None:
+def test_when_its_time_is_over_the_next_step_waits_like_everybodys(kernel: Kernel) -> None:
     line = Line(seconds=1.0)
     line.run(kernel, WAKE)
     assert line.done == [WAKE]
