@@ -5,17 +5,54 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, text, update
+from sqlalchemy import and_, bindparam, func, or_, text, update
 from sqlmodel import col, select
 
 from models import Agent, Connection, DeliveryState, WebhookDelivery
-from services.kernel.db import UnitOfWork, among
+from services.kernel.db import UnitOfWork, among, among_named
 from services.kernel.leases import in_seconds, is_due, is_free
 from services.webhooks.batches import Outcome
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 BEGUN = (DeliveryState.PROCESSING, DeliveryState.FAILED)
 OPEN = (DeliveryState.RECEIVED, *BEGUN)
+
+# Built once: every claim runs them, and building them takes longer than PostgreSQL takes to answer.
+_OWN = col(WebhookDelivery.tenant_id) == bindparam("tenant_id")
+_FREE_ELSEWHERE = (
+    is_due(WebhookDelivery),
+    is_free(WebhookDelivery),
+    ~among_named(WebhookDelivery.connection_id, "except_of"),
+)
+_HAS_DUE = (
+    select(WebhookDelivery.id)
+    .where(
+        _OWN,
+        or_(
+            col(WebhookDelivery.state) == DeliveryState.RECEIVED,
+            and_(col(WebhookDelivery.state).in_(BEGUN), is_free(WebhookDelivery)),
+        ),
+        is_due(WebhookDelivery),
+    )
+    .limit(1)
+)
+_LIST_BEGUN = (
+    select(WebhookDelivery.id, WebhookDelivery.connection_id, WebhookDelivery.cut_offs, is_free(WebhookDelivery))
+    .where(_OWN, col(WebhookDelivery.state) == DeliveryState.PROCESSING)
+    .order_by(col(WebhookDelivery.id))
+)
+_LIST_NEW = (
+    select(WebhookDelivery.id, WebhookDelivery.connection_id)
+    .where(_OWN, col(WebhookDelivery.state) == DeliveryState.RECEIVED, *_FREE_ELSEWHERE)
+    .order_by(col(WebhookDelivery.id))
+    .limit(bindparam("most"))
+)
+_LIST_RETRIES = (
+    select(WebhookDelivery.id)
+    .where(_OWN, col(WebhookDelivery.state) == DeliveryState.FAILED, *_FREE_ELSEWHERE)
+    .order_by(col(WebhookDelivery.next_attempt_at))
+    .limit(bindparam("most"))
+)
 
 
 def lock_claims(work: UnitOfWork) -> None:
@@ -25,63 +62,24 @@ def lock_claims(work: UnitOfWork) -> None:
 
 def has_due(work: UnitOfWork) -> bool:
     """Return whether any delivery is due that nobody holds: what a glance tells before a claim."""
-    found = work.session.exec(
-        select(WebhookDelivery.id)
-        .where(
-            col(WebhookDelivery.tenant_id) == work.tenant_id,
-            or_(
-                col(WebhookDelivery.state) == DeliveryState.RECEIVED,
-                and_(col(WebhookDelivery.state).in_(BEGUN), is_free(WebhookDelivery)),
-            ),
-            is_due(WebhookDelivery),
-        )
-        .limit(1)
-    )
-    return found.first() is not None
+    return work.session.exec(_HAS_DUE, params={"tenant_id": work.tenant_id}).first() is not None
 
 
 def list_begun(work: UnitOfWork) -> Sequence[tuple[UUID, UUID, int, bool]]:
     """Return id, connection, cut-offs and whether it is free of deliveries whose attempt has not ended, by arrival."""
-    return work.session.exec(
-        select(WebhookDelivery.id, WebhookDelivery.connection_id, WebhookDelivery.cut_offs, is_free(WebhookDelivery))
-        .where(
-            col(WebhookDelivery.tenant_id) == work.tenant_id,
-            col(WebhookDelivery.state) == DeliveryState.PROCESSING,
-        )
-        .order_by(col(WebhookDelivery.id))
-    ).all()
+    return work.session.exec(_LIST_BEGUN, params={"tenant_id": work.tenant_id}).all()
 
 
 def list_new(work: UnitOfWork, *, except_of: Collection[UUID], limit: int) -> Sequence[tuple[UUID, UUID]]:
     """Return id and connection of new deliveries, by arrival, except those of some connections."""
-    return work.session.exec(
-        select(WebhookDelivery.id, WebhookDelivery.connection_id)
-        .where(
-            col(WebhookDelivery.tenant_id) == work.tenant_id,
-            col(WebhookDelivery.state) == DeliveryState.RECEIVED,
-            is_due(WebhookDelivery),
-            is_free(WebhookDelivery),
-            ~among(WebhookDelivery.connection_id, except_of),
-        )
-        .order_by(col(WebhookDelivery.id))
-        .limit(limit)
-    ).all()
+    values = {"tenant_id": work.tenant_id, "except_of": list(except_of), "most": limit}
+    return work.session.exec(_LIST_NEW, params=values).all()
 
 
 def list_retries(work: UnitOfWork, *, except_of: Collection[UUID], limit: int) -> Sequence[UUID]:
     """Return deliveries whose last attempt failed and that are due again, except those of some connections."""
-    return work.session.exec(
-        select(WebhookDelivery.id)
-        .where(
-            col(WebhookDelivery.tenant_id) == work.tenant_id,
-            col(WebhookDelivery.state) == DeliveryState.FAILED,
-            is_due(WebhookDelivery),
-            is_free(WebhookDelivery),
-            ~among(WebhookDelivery.connection_id, except_of),
-        )
-        .order_by(col(WebhookDelivery.next_attempt_at))
-        .limit(limit)
-    ).all()
+    values = {"tenant_id": work.tenant_id, "except_of": list(except_of), "most": limit}
+    return work.session.exec(_LIST_RETRIES, params=values).all()
 
 
 def lease(
