@@ -28,12 +28,10 @@ _BEAT_SECONDS = 0.1
 
 def burst(rig: Rig) -> None:
     """F18: ten times as much for a minute; nobody is turned away, nobody waits at the door."""
-    with rig.load(rate=_BASE_RATE, most=_COUNTLESS, asks=rig.contacts.ask):
+    with rig.load(rate=_BASE_RATE, most=_COUNTLESS, asks=rig.contacts.ask, letters=False):
         _watch(rig, seconds=_BURST_SECONDS / 2)
     big = rig.tenants[0]
-    with rig.load(
-        rate=_BURST_RATE, most=_COUNTLESS, asks=lambda: _overheard(rig, big if rig.rng.random() < 0.6 else None)
-    ):
+    with rig.load(rate=_BURST_RATE, most=_COUNTLESS, asks=lambda: _busy_channels(rig, big), letters=False):
         began = time.monotonic()
         _watch(rig, seconds=_BURST_SECONDS)
         ended = time.monotonic()
@@ -69,6 +67,11 @@ def _answered_beside(rig: Rig, big: Tenant, others: Sequence[Tenant], *, rate: f
     rig.recovers(within=300, what="answers to others", done=lambda: len(rig.delays(pages)) == len(pages))
     _was_open(rig, began=began, ended=ended, most_seconds=0.5)
     return percentile(rig.delays(pages), 95)
+
+
+def _busy_channels(rig: Rig, big: Tenant) -> Event:
+    """Let one tenant have most of what comes."""
+    return _overheard(rig, big if rig.rng.random() < 0.6 else None)
 
 
 def _overheard(rig: Rig, tenant: Tenant | None, *, asks: float = 0.1) -> Event:

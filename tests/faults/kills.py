@@ -133,7 +133,7 @@ def restart_database(rig: Rig) -> None:
         rig.recovers(within=15)
         now = {name: child.pid for name, child in rig.product.children.items() if name != "postgres"}
         assert now == others, "a process had to be started again"
-    assert rig.statuses().keys() <= {200, 503, None}
+    assert rig.statuses().keys() <= {200, 503, None}, f"a provider was told something else: {rig.statuses()}"
     assert all(item.retry_after for item in rig.attempts() if item.status == 503), "a 503 without Retry-After"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.faults.events import Place
 from tests.faults.oracle import Asked
 from tests.faults.tenants import CODES, Tenant
-from tests.support.sandbox import Ledger, SandboxClient
+from tests.support.sandbox import SandboxClient, SentWebhook
 
 _EVERY_SECONDS = 0.7
 
@@ -79,9 +79,8 @@ class Writers:
             )
         )
 
-    def asked(self, ledger: Ledger) -> list[Asked]:
-        """Return what the letters ask for; the ledger says which were acknowledged."""
-        sent = {item.id: item for item in ledger.webhooks}
+    def asked(self, sent: Mapping[str, SentWebhook]) -> list[Asked]:
+        """Return what the letters ask for; the webhooks that were sent, by id, say which were acknowledged."""
         found: list[Asked] = []
         for letter in self.letters:
             [delivery] = [sent[event] for event in letter.event_ids if event in sent]

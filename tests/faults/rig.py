@@ -23,6 +23,7 @@ from tests.faults.sender import Attempt, Sender, Sent
 from tests.faults.tenants import Tenant
 from tests.faults.world import Company
 from tests.support.product import Product, eventually
+from tests.support.sandbox import Ledger, SentWebhook
 from workers.runtime import process
 
 _CHOICE = os.environ.get("FAULTS", "quick")
@@ -65,6 +66,7 @@ class Rig:
     _errors: int = 0
     _log_begin: int = 0
     _seen: dict[str, Seen] = field(default_factory=dict[str, Seen])
+    _announced: dict[str, SentWebhook] = field(default_factory=dict[str, SentWebhook])
 
     @property
     def listens_at(self) -> tuple[str, int]:
@@ -139,10 +141,10 @@ class Rig:
 
     def await_answered(self, most: int = 6) -> None:
         """Wait for a moment in the midst of the work: until the providers took a few more answers, at random."""
-        goal = len(self.product.sandbox.ledger().answers) + self.rng.randint(1, most)
+        goal = len(self.seen()) + self.rng.randint(1, most)
         self.ask(most)
         self.product.sandbox.wait_until(
-            lambda ledger: len(ledger.answers) >= goal, seconds=_SETTLE_SECONDS, what=f"{goal} answers"
+            lambda ledger: self._copy(ledger) >= goal, seconds=_SETTLE_SECONDS, what=f"{goal} answers"
         )
 
     def recovers(
@@ -159,6 +161,7 @@ class Rig:
         is_well = process.wait_until(is_over, timeout_seconds=within * PATIENCE, interval_seconds=0.1)
         assert is_well, f"{what}: not within {within * PATIENCE:g} s; left: {self.left()}"
         self.recoveries.append(time.monotonic() - began)
+        self.collect()
 
     def takes_events(self) -> bool:
         """Return whether the webhook line acknowledges a new event."""
@@ -198,15 +201,14 @@ class Rig:
         self.product.sandbox.control("pace", _PACE)
         self.sender.begin_books()
         self.writers.begin_books()
-        self.recoveries, self.measured, self.forgiven, self._seen = [], {}, set(), {}
+        self.recoveries, self.measured, self.forgiven, self._seen, self._announced = [], {}, set(), {}, {}
         self._since = self.records.now()
         self._errors = len(self.product.errors())
         self._log_begin = self.product.log_size()
 
     def collect(self) -> None:
         """Copy the sandbox's ledger, which keeps only the newest pages."""
-        answers = self.product.sandbox.ledger().answers
-        self._seen |= dict(zip([f"{item.service} {item.id}" for item in answers], seen_of(answers), strict=True))
+        self._copy(self.product.sandbox.ledger())
 
     def seen(self) -> list[Seen]:
         """Return what the providers accepted since the books were begun."""
@@ -231,8 +233,7 @@ class Rig:
     def findings(self) -> list[str]:
         """Return which invariants were broken since the books were begun, in words."""
         self.collect()
-        ledger = self.product.sandbox.ledger()
-        asked = [*asked_of(self.sender.books), *self.writers.asked(ledger)]
+        asked = [*asked_of(self.sender.books), *self.writers.asked(self._announced)]
         dead = {key: words for key, words in self.records.dead(self._since).items() if not self._is_forgiven(key)}
         evidence = Evidence(
             asked=[replace(item, accepted_at=None) if item.message in self.forgiven else item for item in asked],
@@ -261,6 +262,13 @@ class Rig:
     def statuses(self) -> Counter[int | None]:
         """Return how often the product answered what; None is no answer."""
         return Counter(attempt.status for attempt in self.attempts())
+
+    def _copy(self, ledger: Ledger) -> int:
+        """Copy what the ledger says, and return how many messages the providers have accepted."""
+        keys = [f"{item.service} {item.id}" for item in ledger.answers]
+        self._seen |= dict(zip(keys, seen_of(ledger.answers), strict=True))
+        self._announced |= {item.id: item for item in ledger.webhooks if item.service == "resend"}
+        return len(self._seen)
 
     def _is_forgiven(self, key: str) -> bool:
         return any(message in key for message in self.forgiven)
