@@ -159,6 +159,7 @@ class _Link:
         self._result: pq.abc.PGresult | None = None
         self._answer: asyncio.Future[pq.abc.PGresult] | None = None
         self._pgconn.nonblocking = 1
+        self._is_watched = True
         loop.add_reader(self._socket, self._read)
 
     def is_open_in(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -213,9 +214,11 @@ class _Link:
             answer.set_result(result)
 
     def _lose(self, error: psycopg.Error) -> None:
-        if not self._loop.is_closed():
+        if self._is_watched and not self._loop.is_closed():
+            # Once: the number of a closed socket may by now be that of a caller's connection.
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
+        self._is_watched = False
         self._connection.close()
         if self._answer and not self._answer.done():
             self._answer.set_exception(error)

@@ -101,6 +101,26 @@ async def test_a_server_that_ended_the_session_is_asked_anew(stand: Stand, kerne
     assert after != before
 
 
+async def test_a_lost_connection_lets_go_of_its_socket_once(
+    stand: Stand, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of a closed socket may soon be that of a caller's connection, which must be left alone."""
+    session, loop = stand("SELECT 1"), asyncio.get_running_loop()
+    await session.run([])
+    let_go, is_lost, remove = list[int](), asyncio.Event(), loop.remove_reader
+
+    def note(socket: int) -> bool:
+        let_go.append(socket)
+        is_lost.set()
+        return remove(socket)
+
+    monkeypatch.setattr(loop, "remove_reader", note)
+    await asyncio.to_thread(end_sessions, kernel.settings)
+    await asyncio.wait_for(is_lost.wait(), timeout=30)
+    await session.run([])
+    assert len(let_go) == 1
+
+
 async def test_a_session_that_ends_during_a_run_is_an_outage(stand: Stand, kernel: Kernel) -> None:
     sleep = stand("SELECT pg_backend_pid() FROM pg_sleep(30)")
     quick = stand("SELECT 1")
