@@ -25,6 +25,7 @@ from services.kernel.kernel import Kernel
 from services.kernel.queue import DRAINED
 from services.kernel.settings import Settings
 from services.tenants import Actor, authenticate_api_key, bootstrap
+from services.webhooks.line import STEPS
 from services.webhooks.sweep import run as sweep
 from tests.support.kernels import build_kernel
 from tests.support.product import eventually
@@ -125,6 +126,13 @@ class Line:
     def run_job(self, wake: Wake) -> None:
         """Run one job as a worker would."""
         run_job(self.kernel, wake)
+
+    def run_step(self, wake: Wake) -> None:
+        """Run one job, and none of the line's later steps, as a worker does whose slice of time is over."""
+        if step := STEPS.get(wake.job):
+            step(self.kernel, wake)
+        else:
+            self.run_job(wake)
 
     def settle(self, *event_ids: str) -> None:
         """Wait until the sandbox has delivered these webhooks, and do the work they woke."""

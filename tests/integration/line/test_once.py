@@ -87,7 +87,7 @@ def test_sweeper_finds_what_a_lost_queue_forgot(line: Line, shop: Shop) -> None:
         line.work(with_sweep=False)
         assert line.sandbox.answers(service="twilio") == []
         sweep(line.kernel)
-        line.run_job(line.queue.wakes.popleft())
+        line.run_step(line.queue.wakes.popleft())
     assert len(line.sandbox.answers(service="twilio")) == 1
 
 

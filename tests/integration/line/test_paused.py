@@ -45,7 +45,7 @@ def test_an_answer_that_was_on_its_way_waits_for_the_end_of_the_pause(line: Line
     written = line.sandbox.sms("When is the payout?", to=shop.number)
     line.sandbox.wait_for_webhooks(*written.event_ids)
     while line.queue.wakes and line.queue.wakes[0].job != "send_message":
-        line.run_job(line.queue.wakes.popleft())
+        line.run_step(line.queue.wakes.popleft())
     pause(line, shop, shop.twilio)
     line.work()
     [conversation] = list_conversations(line.kernel, actor=shop.actor).items
