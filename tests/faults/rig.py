@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
@@ -40,6 +40,7 @@ MOST = 200 if IS_WHOLE else 40
 _ALLOWED = ("_subscribe_lock_updates",)
 """Reflex reports a Redis that is away as an error."""
 _SETTLE_SECONDS = 60.0
+_COLLECT_SECONDS = 1.0
 _PACE = {f"{name}_retry_seconds": [0.5] * 120 for name in ("slack", "twilio", "resend", "google")}
 
 
@@ -65,6 +66,7 @@ class Rig:
     _since: object = None
     _errors: int = 0
     _log_begin: int = 0
+    _collected_at: float = 0.0
     _seen: dict[str, Seen] = field(default_factory=dict[str, Seen])
     _announced: dict[str, SentWebhook] = field(default_factory=dict[str, SentWebhook])
 
@@ -158,7 +160,12 @@ class Rig:
             done: whether it has come; by default, whether nothing is left to do and the product is ready.
         """
         began, is_over = time.monotonic(), done or self.is_settled
-        is_well = process.wait_until(is_over, timeout_seconds=within * PATIENCE, interval_seconds=0.1)
+
+        def is_over_now() -> bool:
+            self._collect_now_and_then()
+            return is_over()
+
+        is_well = process.wait_until(is_over_now, timeout_seconds=within * PATIENCE, interval_seconds=0.1)
         assert is_well, f"{what}: not within {within * PATIENCE:g} s; left: {self.left()}"
         self.recoveries.append(time.monotonic() - began)
         self.collect()
@@ -209,6 +216,13 @@ class Rig:
     def collect(self) -> None:
         """Copy the sandbox's ledger, which keeps only the newest pages."""
         self._copy(self.product.sandbox.ledger())
+        self._collected_at = time.monotonic()
+
+    def _collect_now_and_then(self) -> None:
+        """Copy the ledger in the midst of a wait: more may go through it than it keeps."""
+        if time.monotonic() - self._collected_at > _COLLECT_SECONDS:
+            with suppress(httpx2.HTTPError):  # the sandbox may be what was killed
+                self.collect()
 
     def seen(self) -> list[Seen]:
         """Return what the providers accepted since the books were begun."""

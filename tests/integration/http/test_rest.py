@@ -92,7 +92,10 @@ def test_connection_names_its_addresses_and_takes_messages(api: TestClient, line
     assert (conversation["channel_label"], conversation["message_count"]) == ("SMS", 4)
     here = f"/conversations/{conversation['id']}"
     assert api.get(here).json() == conversation
-    assert api.get("/conversations", params={"q": '"every friday" payout'}).json()["items"] == [conversation]
+    [found] = api.get("/conversations", params={"q": '"every friday" payout'}).json()["items"]
+    said = found.pop("said")
+    assert (found | {"said": None}, said["author"]) == (conversation, "Bri")
+    assert "".join(part["text"] for part in said["excerpt"]) == "The payout goes out every Friday."
     assert api.get("/conversations", params={"q": "payout -friday refund"}).json()["items"] == []
 
     first = api.get(f"{here}/messages", params={"limit": 3}).json()
