@@ -182,7 +182,7 @@ def _pause_and_resume(life: Life) -> None:
     kernel, actor, queue = life.line.kernel, life.owner.actor, life.line.queue
     life.hear()
     while queue.wakes and queue.wakes[0].job != life.player.use_job:
-        life.line.run_job(queue.wakes.popleft())
+        life.line.run_step(queue.wakes.popleft())
     assert queue.wakes, "the connection was not about to be used"
     known, calls = life.uses(), life.calls(life.player.use_method)
     assert connections.pause(kernel, actor=actor, connection_id=life.id).status == "paused"
