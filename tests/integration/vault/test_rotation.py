@@ -173,42 +173,47 @@ class Killed(BaseException):
     """The process dies: nobody catches this."""
 
 
-@contextmanager
-def process_that_dies(kernel: Kernel, *, at: int) -> Generator[Kernel]:
-    """Yield another process that dies just before its statement of that number; commits count as statements."""
-    database = Database(kernel.settings.database_url, pool_size=2)
-    sockets: list[psycopg.Connection] = []
-    passed = 0
+class Mortal:
+    """Another process, which dies just before its statement of a number, again and again; commits are counted too."""
 
-    def count(*_: object) -> None:
-        nonlocal passed
-        passed += 1
-        if passed == at:
+    def __init__(self, kernel: Kernel) -> None:
+        self._database = Database(kernel.settings.database_url, pool_size=2)
+        self.kernel = replace(kernel, database=self._database)
+        self._sockets: list[psycopg.Connection] = []
+        self._left = 0
+        event.listen(self._database.engine, "connect", self._note)
+        event.listen(self._database.engine, "before_cursor_execute", self._count)
+        event.listen(self._database.engine, "commit", self._count)
+
+    @contextmanager
+    def life(self, *, until: int) -> Generator[None]:
+        """Live until that statement, or until all is done."""
+        self._left = until
+        try:
+            yield
+        finally:
+            while self._sockets:  # as the operating system does for a process that was killed
+                self._sockets.pop().close()
+            self._database.dispose()
+
+    def _note(self, connection: psycopg.Connection, _record: object) -> None:
+        self._sockets.append(connection)
+
+    def _count(self, *_: object) -> None:
+        self._left -= 1
+        if self._left == 0:
             raise Killed
-
-    def note(connection: psycopg.Connection, _record: object) -> None:
-        sockets.append(connection)
-
-    event.listen(database.engine, "connect", note)
-    event.listen(database.engine, "before_cursor_execute", count)
-    event.listen(database.engine, "commit", count)
-    try:
-        yield replace(kernel, database=database)
-    finally:
-        for socket in sockets:  # as the operating system does for a process that was killed
-            socket.close()
-        database.dispose()
 
 
 def survive_all_deaths(safe: Safe, prepare: Callable[[], object], act: Callable[[Safe], object]) -> int:
     """Let a process die before each statement in turn; after each death another one goes on."""
-    number = 0
+    mortal, number = Mortal(safe.kernel), 0
     while True:
         number += 1
         prepare()
         try:
-            with process_that_dies(safe.kernel, at=number) as dying:
-                act(replace(safe, kernel=dying))
+            with mortal.life(until=number):
+                act(replace(safe, kernel=mortal.kernel))
         except Killed:
             assert safe.opened() == safe.expected  # nothing is lost in between
             # The database may need a moment to notice the death, and holds the dead one's locks until then.
