@@ -22,7 +22,7 @@ from services.actions import ActionRunView
 from services.connections import ConnectionView
 from services.email import SenderView
 from services.kernel.ids import new_id
-from tests.support.accessibility import check_accessible
+from tests.support.accessibility import check_accessible, choose_scheme
 from tests.support.browsers import sign_in
 from tests.support.product import Product
 from tests.support.rest import RestShop, open_shop
@@ -205,7 +205,7 @@ def find_what_was_said(journey: Journey) -> None:
     expect(journey.inbox.get_by_text("Nothing found for “zeppelin”")).to_be_visible()
     for width, scheme in NARROW_AND_WIDE:
         page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme)
+        choose_scheme(page, scheme)
         check_accessible(page)
     journey.inbox.get_by_role("link", name="Search all conversations").click()
     expect(journey.inbox.get_by_text("Nobody has said that to this agent.")).to_be_visible()
@@ -356,10 +356,10 @@ def use_a_phone(journey: Journey) -> None:
         expect(page.get_by_role("textbox", name="Reply by e-mail")).to_be_in_viewport(ratio=1)
         expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
         check_accessible(page)
-        page.emulate_media(color_scheme="dark")
+        choose_scheme(page, "dark")
     page.set_viewport_size({"width": 1440, "height": 900})
     check_accessible(page)
-    page.emulate_media(color_scheme="light")
+    choose_scheme(page, "light")
 
 
 def disconnect_the_phone(journey: Journey) -> None:

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from services.agents import AgentView
-from tests.support.accessibility import check_accessible
+from tests.support.accessibility import check_accessible, choose_scheme
 from tests.support.product import Product, eventually
 from tests.support.rest import Api
 from tests.support.sandbox_google import OPS
@@ -341,7 +341,7 @@ def check_day_and_night(page: Page) -> None:
 
 def check(page: Page, scheme: Scheme, width: int) -> None:
     """Everybody can use what is shown, and it fits."""
-    page.emulate_media(color_scheme=scheme)
+    choose_scheme(page, scheme)
     page.set_viewport_size({"width": width, "height": 900})
     check_accessible(page)
 
