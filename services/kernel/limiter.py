@@ -29,7 +29,7 @@ local now = second * 1000000 + tonumber(time[2])
 local spans = {60, 3600, 86400}
 
 local function take(asked, before)
-  local numbers, used, ends, worst, wait = {}, {}, {}, 0, 0
+  local numbers, used, ends, worst, wait, span = {}, {}, {}, 0, 0, 0
   for number in string.gmatch(asked, '%S+') do numbers[#numbers + 1] = tonumber(number) end
   local counted, all = numbers[1], (#numbers - 1) / 3
   for k = 1, counted do
@@ -42,7 +42,7 @@ local function take(asked, before)
       used[#used + 1] = count
       if most >= 0 and count >= most then
         local left = (begins + spans[w]) * 1000000 - now
-        if left > wait then worst, wait = #used, left end
+        if left > wait or (left == wait and spans[w] > span) then worst, wait, span = #used, left, spans[w] end
       end
     end
   end
@@ -107,7 +107,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied:
-    """It may not go yet, and nothing was counted. Of several reasons, the one that lasts longest."""
+    """It may not go yet, and nothing was counted. Of several reasons, the one that lasts longest.
+
+    In the last hour of a day the hour's window ends with the day's; then it is the day's.
+    """
 
     at: datetime
     reason: int
