@@ -30,6 +30,10 @@ from services.limits.rules import GROUPS, Used
 WAITS_FOR_LIMIT = "waits_for_limit"
 WAITS_FOR_PACE = "waits_for_pace"
 
+_CONVERSATION_OF_MESSAGE = and_(
+    col(Conversation.tenant_id) == col(Message.tenant_id), col(Conversation.id) == col(Message.conversation_id)
+)
+
 
 def hold_counting(work: UnitOfWork, *, alone: bool = False) -> None:
     """Until the end of the transaction, let others count too; ``alone``: wait for those who do, and let nobody begin.
@@ -92,13 +96,7 @@ def count_used(work: UnitOfWork, agent_id: UUID | None, *, at: datetime) -> Mapp
     messages = (
         select_columns(col(Conversation.channel_kind), *_in_windows(Message, at))
         .select_from(Message)
-        .join(
-            Conversation,
-            and_(
-                col(Conversation.tenant_id) == col(Message.tenant_id),
-                col(Conversation.id) == col(Message.conversation_id),
-            ),
-        )
+        .join(Conversation, _CONVERSATION_OF_MESSAGE)
         .where(
             col(Message.tenant_id) == work.tenant_id,
             col(Message.counted_at) >= window_start(at, SPANS[-1]),
@@ -146,13 +144,7 @@ def find_last_connection(work: UnitOfWork, agent_id: UUID | None, group: LimitGr
     kinds = [kind for kind, of in GROUPS.items() if group in (of, LimitGroup.ALL)]
     messages = (
         select_columns(col(Message.connection_id), col(Message.counted_at))
-        .join(
-            Conversation,
-            and_(
-                col(Conversation.tenant_id) == col(Message.tenant_id),
-                col(Conversation.id) == col(Message.conversation_id),
-            ),
-        )
+        .join(Conversation, _CONVERSATION_OF_MESSAGE)
         .where(
             col(Message.tenant_id) == work.tenant_id,
             col(Message.counted_at) >= since,

@@ -1,33 +1,12 @@
 """The search of the conversations page, through the guard: its own company's words, and nobody else's."""
 
-from collections.abc import Generator
-from pathlib import Path
-
-import pytest
-
-from app.session.kernel import set_kernel
-from services.kernel.settings import Settings
 from tests.integration.conversations.test_search import say
 from tests.integration.pages.test_dialogs import SESSION, Person, person
-from tests.support.line import Line, Shop, running_line
+from tests.support.line import Line, Shop
 
 CONVERSATIONS = "reflex___state____state.app___pages___conversations___state____conversations_state"
 AGENT = "reflex___state____state.app___session___state____agent_state"
 PAGE = "/admin/ai-team/{agent_id}/conversations"
-
-
-@pytest.fixture
-def line(settings: Settings, tmp_path: Path) -> Generator[Line]:
-    """The line, with pages that work on its database."""
-    with running_line(settings, tmp_path) as running:
-        set_kernel(running.kernel)
-        yield running
-
-
-@pytest.fixture
-def shop(line: Line) -> Shop:
-    """A company that is connected."""
-    return line.open_shop("Northwind")
 
 
 async def looked_for(owner: Person, words: str, **query: str) -> str:

@@ -1,21 +1,17 @@
 """Whoever is quicker than a page keeps the dialog they opened; what another visit left open is closed."""
 
 import json
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
-import pytest
 from reflex_base.event.processor import BaseStateEventProcessor
 
-from app.session.kernel import set_kernel
 from services.connections import delete_connection, disconnect
-from services.kernel.settings import Settings
 from services.tenants import create_sign_in_link, session_cookie_name, sign_in_with_link
 from tests.integration.isolation.test_pages import Tab, pipeline
-from tests.support.line import Line, Shop, running_line
+from tests.support.line import Line, Shop
 
 _STATE = "reflex___state____state."
 SESSION = f"{_STATE}app___session___state____session_state"
@@ -72,20 +68,6 @@ class Dialog:
     payload: Mapping[str, object]
     shown: str
     path: str = "/admin/ai-team/{agent_id}/integrations"
-
-
-@pytest.fixture
-def line(settings: Settings, tmp_path: Path) -> Generator[Line]:
-    """The line, with pages that work on its database."""
-    with running_line(settings, tmp_path) as running:
-        set_kernel(running.kernel)
-        yield running
-
-
-@pytest.fixture
-def shop(line: Line) -> Shop:
-    """A company that is connected."""
-    return line.open_shop("Northwind")
 
 
 @asynccontextmanager
